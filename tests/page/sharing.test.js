@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { ANSWER, QUIET, Shared } from "../../web/page/sharing.js";
+import { OBJECTION, RECHECK, softLocks } from "../../web/page/softlock.js";
+import { FakeClock, fakeChannels, fakeLocks, settle, snapshot } from "./fakes.js";
+
+let clock, channels, locks, open;
+
+class Tab {
+  seen = [];
+  links = [];
+  constructor(env = {}) {
+    const base = { locks, BroadcastChannel: channels.BroadcastChannel, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout };
+    const on = { snapshot: (s) => this.seen.push(s.processed_files), link: (word) => this.links.push(word) };
+    const connect = (upward) => {
+      const connection = { ...upward, checks: 0, close: () => open.delete(connection), check: () => connection.checks++ };
+      open.add(connection);
+      this.connection = connection;
+      return connection;
+    };
+    this.shared = new Shared("session s1", { ...base, ...env }, connect, on);
+  }
+}
+
+beforeEach(() => {
+  clock = new FakeClock();
+  channels = fakeChannels();
+  locks = fakeLocks();
+  open = new Set();
+});
+
+test("eight tabs have one connection, and all of them see each snapshot", async () => {
+  const tabs = Array.from({ length: 8 }, () => new Tab());
+  await settle();
+  assert.equal(open.size, 1);
+  tabs[0].connection.snapshot(snapshot({ done: 3 }), true);
+  tabs[0].connection.link("live");
+  await settle();
+  for (const tab of tabs) {
+    assert.deepEqual(tab.seen, [3]);
+    assert.deepEqual(tab.links, ["live"]);
+  }
+});
+
+test("a tab that comes later is told the newest at once", async () => {
+  const first = new Tab();
+  await settle();
+  first.connection.snapshot(snapshot({ done: 5 }), true);
+  first.connection.link("live");
+  const second = new Tab();
+  await settle();
+  assert.deepEqual(second.seen, [5]);
+  assert.deepEqual(second.links, ["live"]);
+});
+
+test("when the leader closes the next tab takes over", async () => {
+  const first = new Tab();
+  const second = new Tab();
+  await settle();
+  first.shared.close();
+  await settle();
+  assert.equal(second.shared.leading, true);
+  assert.equal(open.size, 1);
+  second.connection.snapshot(snapshot({ done: 6 }), true);
+  assert.deepEqual(second.seen, [6]);
+});
+
+test("a follower that closes leaves the leader and its place in the queue alone", async () => {
+  const [first, second, third] = [new Tab(), new Tab(), new Tab()];
+  await settle();
+  second.shared.close();
+  first.shared.close();
+  await settle();
+  assert.equal(third.shared.leading, true);
+  assert.equal(open.size, 1);
+});
+
+test("a tab whose leader does not answer connects by itself, until it is heard again", async () => {
+  const first = new Tab();
+  await settle();
+  const [deaf] = channels.all;
+  deaf.deaf = true;
+  const second = new Tab();
+  await clock.advance(ANSWER);
+  assert.equal(open.size, 2);
+  second.connection.snapshot(snapshot({ done: 2 }), true);
+  assert.deepEqual(second.seen, [2]);
+  first.connection.snapshot(snapshot({ done: 3 }), true);
+  await settle();
+  assert.equal(open.size, 1);
+  assert.deepEqual(second.seen, [2, 3]);
+});
+
+test("a quiet leader is asked, and its answer is enough", async () => {
+  const first = new Tab();
+  new Tab();
+  await settle();
+  first.connection.link("live");
+  await clock.advance(QUIET + ANSWER + 1);
+  assert.equal(open.size, 1);
+});
+
+test("after the end no tab asks any more", async () => {
+  const first = new Tab();
+  new Tab();
+  await settle();
+  first.connection.link("finished");
+  await settle();
+  assert.equal(clock.pending, 0);
+});
+
+test("check() reaches the connection of the tab that has it", async () => {
+  const first = new Tab();
+  await settle();
+  first.shared.check();
+  assert.equal(first.connection.checks, 1);
+});
+
+test("without locks, or without channels, each tab has a connection of its own", async () => {
+  new Tab({ locks: undefined });
+  new Tab({ BroadcastChannel: undefined });
+  await settle();
+  assert.equal(open.size, 2);
+});
+
+// Locks for pages that are no secure context
+
+const soft = (random) =>
+  softLocks({
+    BroadcastChannel: channels.BroadcastChannel,
+    setTimeout: clock.setTimeout,
+    clearTimeout: clock.clearTimeout,
+    random: () => random,
+  });
+
+function want(random) {
+  const taker = { held: false, controller: new AbortController() };
+  taker.over = soft(random)
+    .request("x", { signal: taker.controller.signal }, () => {
+      taker.held = true;
+      return new Promise((release) => (taker.release = release));
+    })
+    .catch((error) => (taker.error = error.name));
+  return taker;
+}
+
+test("of tabs that want a soft lock at the same moment one gets it", async () => {
+  const takers = [0.5, 0.2, 0.9, 0.3].map(want);
+  await clock.advance(OBJECTION * 4);
+  assert.deepEqual(takers.map((t) => t.held), [false, true, false, false]);
+});
+
+test("a soft lock that is held is not given to another, and passes on when it is free", async () => {
+  const first = want(0.9);
+  await clock.advance(OBJECTION);
+  const second = want(0.1);
+  await clock.advance(RECHECK * 3);
+  assert.equal(second.held, false);
+  first.release();
+  await clock.advance(OBJECTION);
+  assert.equal(second.held, true);
+});
+
+test("the soft lock of a tab that crashed is taken in time", async () => {
+  const first = want(0.1);
+  await clock.advance(OBJECTION);
+  const second = want(0.9);
+  await settle();
+  for (const channel of [...channels.all].slice(0, 1)) channel.close();
+  assert.equal(first.held, true);
+  await clock.advance(RECHECK + OBJECTION);
+  assert.equal(second.held, true);
+});
+
+test("who gives up waiting for a soft lock leaves nothing behind", async () => {
+  const taker = want(0.1);
+  taker.controller.abort();
+  await taker.over;
+  assert.equal(taker.error, "AbortError");
+  assert.equal(clock.pending, 0);
+  assert.equal(channels.all.size, 0);
+});
+
+test("tabs share a connection over soft locks too", async () => {
+  new Tab({ locks: soft(0.4) });
+  new Tab({ locks: soft(0.6) });
+  await clock.advance(OBJECTION * 3);
+  assert.equal(open.size, 1);
+});

@@ -1,0 +1,72 @@
+/** The service's routes, relative to the page, and its answers. */
+
+import { trouble } from "./strings.js";
+
+const BASE = "api/ingest/";
+
+export const paths = {
+  process: `${BASE}process`,
+  sessions: `${BASE}status`,
+  stream: (id) => `${BASE}stream/${encodeURIComponent(id)}`,
+  status: (id) => `${BASE}status/${encodeURIComponent(id)}`,
+  wait: (id, seconds) => `${BASE}status/${encodeURIComponent(id)}?wait=${seconds}`,
+  errors: (id, after) => `${BASE}status/${encodeURIComponent(id)}?errors_after=${after}`,
+  cancel: (id) => `${BASE}cancel/${encodeURIComponent(id)}`,
+  report: (id) => `${BASE}report/${encodeURIComponent(id)}`,
+  csv: (id) => `${BASE}report/${encodeURIComponent(id)}?format=csv`,
+  directories: (path) => `${BASE}directories?path=${encodeURIComponent(path)}`,
+};
+
+/** An answer that is no success, or none at all (status 0). */
+export class ApiError extends Error {
+  constructor(status, problem = {}) {
+    super(problem.detail || problem.title || describe(status));
+    this.status = status;
+    /** The bad fields: [{field, message}]. */
+    this.fields = Array.isArray(problem.errors) ? problem.errors : [];
+  }
+}
+
+function describe(status) {
+  if (status === 0) return trouble.network;
+  if (status === 401) return trouble.unauthorized;
+  if (status === 503) return trouble.busy;
+  return trouble.answer(status);
+}
+
+/**
+ * The answer's JSON.
+ *
+ * Raises:
+ *   ApiError: any answer but a success, and no answer at all; an abort passes through.
+ */
+export async function ask(fetch, path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0);
+  }
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(response.status, body ?? {});
+  if (body === null) throw new ApiError(0);
+  return body;
+}
+
+/** POSTs `body`; the same `key` starts the same session, however often it is sent. */
+export function startSession(fetch, body, key) {
+  return ask(fetch, paths.process, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+    body: JSON.stringify(body),
+  });
+}
+
+export const cancelSession = (fetch, id) => ask(fetch, paths.cancel(id), { method: "POST" });
+
+/** 128 random bits; crypto.randomUUID is missing where the page is not a secure context. */
+export function randomKey(crypto = globalThis.crypto) {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,125 @@
+/** What the page knows of one session: a pure reducer, and what it shows in words and numbers. */
+
+import { say, phase as phaseWord } from "./strings.js";
+
+const ENDS = new Map([["completed", "completed"], ["cancelled", "cancelled"], ["error", "failed"]]);
+const RANK = { starting: 0, processing: 1 };
+
+export const finished = (snapshot) => snapshot !== null && ENDS.has(snapshot.status);
+
+/** Links that no later event of the connection changes. */
+const FINAL = new Set(["finished", "gone", "denied"]);
+
+export const initialState = (id) => Object.freeze({ id, snapshot: null, link: "connecting", lag: null });
+
+/**
+ * Whether `next` tells something that `last` does not.
+ *
+ * An answer of `status` and a frame of the stream can overtake one another, and a session that
+ * is taken up after a restart looks for its files again: neither may move the bar back.
+ */
+export function supersedes(next, last) {
+  if (last === null) return true;
+  const a = order(next);
+  const b = order(last);
+  const i = a.findIndex((value, at) => value !== b[at]);
+  return i >= 0 && a[i] > b[i];
+}
+
+const order = (s) => [finished(s) ? 1 : 0, s.processed_files, RANK[s.status] ?? 2, s.changed_at];
+
+/** The state after one event: {type: "snapshot", snapshot, lag?} or {type: "link", link}. */
+export function reduce(state, event) {
+  if (event.type === "snapshot") return withSnapshot(state, event);
+  if (event.type === "link") return withLink(state, event.link);
+  return state;
+}
+
+function withSnapshot(state, { snapshot, lag = null }) {
+  if (state.link === "gone" || state.link === "denied") return state;
+  if (!supersedes(snapshot, state.snapshot)) return state;
+  return Object.freeze({
+    ...state,
+    snapshot: steady(snapshot, state.snapshot),
+    link: finished(snapshot) ? "finished" : state.link,
+    lag: lag ?? state.lag,
+  });
+}
+
+/** A session once under way stays so on the page while the server counts its files anew. */
+function steady(next, last) {
+  if (last === null || last.status !== "processing" || next.status !== "starting") return next;
+  return {
+    ...next,
+    status: "processing",
+    total_files: Math.max(next.total_files, last.total_files),
+    progress: last.progress,
+  };
+}
+
+function withLink(state, link) {
+  if (state.link === link || FINAL.has(state.link)) return state;
+  if (link === "finished" && !finished(state.snapshot)) return state;
+  return Object.freeze({ ...state, link, lag: link === "live" || link === "polling" ? state.lag : null });
+}
+
+/** How a session stands, in one word of the page. */
+export function phaseOf(snapshot) {
+  if (snapshot === null) return "waiting";
+  if (snapshot.status === "starting") return "finding";
+  return ENDS.get(snapshot.status) ?? "processing";
+}
+
+/** Done, skipped and failed are three different things; their sum is what the bar counts. */
+export function countsOf(snapshot) {
+  const stats = snapshot?.stats ?? {};
+  const done = stats.done ?? 0;
+  const skipped = stats.skipped_existing ?? 0;
+  const failed = stats.errors ?? 0;
+  const processed = done + skipped + failed;
+  const total = Math.max(snapshot?.total_files ?? 0, processed);
+  return { done, skipped, failed, processed, total, left: total - processed };
+}
+
+/** All that the session's view shows at `now` (Unix milliseconds by the server's clock). */
+export function view(state, now) {
+  const { snapshot } = state;
+  const phase = phaseOf(snapshot);
+  const counts = countsOf(snapshot);
+  const percent = phase === "waiting" || phase === "finding" ? null : snapshot.progress;
+  return {
+    phase,
+    link: state.link,
+    lag: state.link === "live" || state.link === "polling" ? state.lag : null,
+    counts,
+    percent,
+    parts: partsOf(counts, phase),
+    valueText: percent === null ? say.valueFinding(counts.total) : say.valueText(percent, counts),
+    title: titleOf(phase, percent, counts),
+    rate: snapshot?.files_per_second ?? 0,
+    eta: phase === "processing" ? (snapshot.eta_seconds ?? null) : null,
+    elapsed: elapsedOf(snapshot, now),
+    bytes: snapshot?.stats.bytes ?? 0,
+    current: finished(snapshot) ? null : (snapshot?.current_file ?? null),
+    jobError: snapshot?.error ?? null,
+    ended: finished(snapshot),
+  };
+}
+
+function partsOf({ done, skipped, failed, total }, phase) {
+  if (total === 0) return { done: phase === "completed" ? 1 : 0, skipped: 0, failed: 0 };
+  if (phase === "finding") return { done: 0, skipped: 0, failed: 0 };
+  return { done: done / total, skipped: skipped / total, failed: failed / total };
+}
+
+function titleOf(phase, percent, counts) {
+  if (phase === "waiting") return say.titleEnd(phaseWord.waiting, null);
+  if (phase === "finding") return say.titleFinding(counts.total);
+  return phase === "processing" ? say.title(percent) : say.titleEnd(phaseWord[phase], percent);
+}
+
+function elapsedOf(snapshot, now) {
+  if (!snapshot?.start_time) return null;
+  const end = snapshot.end_time ? Date.parse(snapshot.end_time) : now;
+  return Math.max(0, (end - Date.parse(snapshot.start_time)) / 1000);
+}
