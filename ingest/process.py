@@ -1,0 +1,130 @@
+"""
+What is done with each file: the built-in processor.
+
+It runs in a worker process, on small files by the hundred thousand: each is opened once, read
+with one call and looked at in memory. A larger one is read through one buffer; memory does not
+grow with it.
+"""
+
+import errno
+import hashlib
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ingest.media import ImageError, can_examine, examine
+from ingest.media_type import EMPTY, OCTET_STREAM, media_type, type_of_name
+from ingest.outcome import Outcome
+from ingest.text import MAX_COUNTED, TextScan
+
+# Read whole up to this, and in pieces of this above: 256 KiB stay in a core's cache between the
+# read and the hash, which at 1 MiB is no faster and often slower.
+PIECE = 256 * 1024
+
+# What was a file when it was found may have become a link, a FIFO or a terminal: do not follow
+# it, do not wait for its writer, do not be controlled by it. Where a flag does not exist there is
+# nothing to guard against.
+_FLAGS = os.O_RDONLY
+for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
+
+
+class FileError(ValueError):
+    """A file that cannot be processed, for a reason that the system has no error for."""
+
+
+def process_file(path: Path) -> Outcome:
+    """
+    Hash one file, tell its media type, and read what an image or a text says of itself.
+
+    Exactly the bytes that the file had when it was opened are read: `counters["bytes"]` is how
+    many were hashed, and what is appended meanwhile is left for the next time.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+        FileError: it is no regular file, or was cut short while it was read.
+        ImageError: its image is broken or too large to decode.
+    """
+    try:
+        fd = os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileError("a symbolic link, not a regular file") from None
+        raise
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError("not a regular file")
+        return _process(fd, status.st_size, os.path.splitext(path)[1])
+    finally:
+        os.close(fd)
+
+
+def _process(fd: int, size: int, suffix: str) -> Outcome:
+    scan = TextScan()
+    if size <= PIECE:
+        head = _read(fd, size)
+        sha256 = hashlib.sha256(head).hexdigest()
+        scan.feed(head)
+    else:
+        sha256, head = _read_in_pieces(fd, size, scan)
+    kind = media_type(head, suffix, text=scan.is_text) if size else EMPTY
+    found: dict[str, Any] = {}
+    if kind.startswith("image/") and not scan.is_text:
+        with io.BytesIO(head) if size <= PIECE else _reopen(fd) as file:
+            found = examine(file, kind, size)
+    elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
+        raise ImageError(
+            f"broken image: not what the name's {suffix.lower()} says, nor anything known"
+        )
+    elif scan.is_text and 0 < size <= MAX_COUNTED:
+        found = scan.found()
+    counters = {
+        "bytes": size,
+        "metadata_extracted": 1 if found else 0,
+        "keywords_added": len(found.get("keywords", ())),
+    }
+    return Outcome({"sha256": sha256, "media_type": kind, **found}, counters)
+
+
+def _read(fd: int, size: int) -> bytes:
+    data = os.read(fd, size)
+    while len(data) < size:
+        more = os.read(fd, size - len(data))
+        if not more:
+            raise _cut_short(len(data), size)
+        data += more
+    return data
+
+
+def _read_in_pieces(fd: int, size: int, scan: TextScan) -> tuple[str, bytes]:
+    """The file's SHA-256 and its first piece; the scan is fed while it finds text."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(PIECE))
+    head = b""
+    done = 0
+    scanning = True
+    with io.FileIO(fd, closefd=False) as file:
+        while done < size:
+            read = file.readinto(buffer[: size - done])
+            if not read:
+                raise _cut_short(done, size)
+            piece = buffer[:read]
+            digest.update(piece)
+            done += read
+            head = head or bytes(piece)
+            if scanning:
+                scanning = scan.feed(bytes(piece), final=done == size) and size <= MAX_COUNTED
+    return digest.hexdigest(), head
+
+
+def _reopen(fd: int) -> BinaryIO:
+    """The same open file from its start, never the path: that may be another file by now."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    return os.fdopen(fd, "rb", closefd=False)
+
+
+def _cut_short(done: int, size: int) -> FileError:
+    return FileError(f"cut short while it was read: {done:,} of {size:,} bytes were left")

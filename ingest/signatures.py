@@ -1,0 +1,217 @@
+"""
+The signatures that files begin with ("magic numbers"), and the media types that they tell.
+
+Only what a signature proves: a ZIP archive that holds its type, as EPUB and OpenDocument do, is
+told from within; other archives and Microsoft's compound files take theirs from the extension.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+
+ZIP = "application/zip"
+ICO = "image/vnd.microsoft.icon"
+_OLE = "application/x-ole-storage"
+_PE = "application/vnd.microsoft.portable-executable"
+_OOXML = "application/vnd.openxmlformats-officedocument."
+
+_ZIP_KINDS = MappingProxyType(
+    {
+        ".docx": _OOXML + "wordprocessingml.document",
+        ".xlsx": _OOXML + "spreadsheetml.sheet",
+        ".pptx": _OOXML + "presentationml.presentation",
+        ".jar": "application/java-archive",
+        ".apk": "application/vnd.android.package-archive",
+        ".kmz": "application/vnd.google-earth.kmz",
+        ".xpi": "application/x-xpinstall",
+        ".cbz": "application/vnd.comicbook+zip",
+    }
+)
+
+_OLE_KINDS = MappingProxyType(
+    {
+        ".doc": "application/msword",
+        ".xls": "application/vnd.ms-excel",
+        ".ppt": "application/vnd.ms-powerpoint",
+        ".msg": "application/vnd.ms-outlook",
+        ".msi": "application/x-msi",
+    }
+)
+
+# The brand of an ISO base media file (MP4 and its kin); those not named here are MP4.
+_BRANDS: Mapping[bytes, str] = MappingProxyType(
+    dict.fromkeys((b"avif", b"avis"), "image/avif")
+    | dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic")
+    | dict.fromkeys((b"mif1", b"msf1"), "image/heif")
+    | dict.fromkeys((b"3gp4", b"3gp5", b"3gp6"), "video/3gpp")
+    | dict.fromkeys((b"M4A ", b"M4B "), "audio/mp4")
+    | {b"qt  ": "video/quicktime", b"crx ": "image/x-canon-cr3", b"jp2 ": "image/jp2"}
+)
+
+
+def _zip(head: bytes, suffix: str) -> str:
+    if head[30:38] == b"mimetype":
+        length = int.from_bytes(head[22:26], "little")
+        inner = head[38 : 38 + min(length, 100)]
+        if inner.startswith(b"application/") and inner.isascii():
+            return inner.decode()
+    return _ZIP_KINDS.get(suffix, ZIP)
+
+
+def _ole(_head: bytes, suffix: str) -> str:
+    return _OLE_KINDS.get(suffix, _OLE)
+
+
+def _bmp(head: bytes, _suffix: str) -> str | None:
+    # "BM" alone begins many a text: the reserved bytes are zero, the header's size is known.
+    header = int.from_bytes(head[14:18], "little")
+    known = header in (12, 40, 52, 56, 64, 108, 124)
+    return "image/bmp" if known and head[6:10] == bytes(4) else None
+
+
+def _icon(head: bytes, _suffix: str) -> str | None:
+    # At least one image, and the first entry's reserved byte is zero.
+    return ICO if head[4:6] != b"\0\0" and head[9:10] == b"\0" else None
+
+
+def _riff(head: bytes, _suffix: str) -> str | None:
+    return {b"WEBP": "image/webp", b"WAVE": "audio/x-wav", b"AVI ": "video/x-msvideo"}.get(
+        head[8:12]
+    )
+
+
+def _form(head: bytes, _suffix: str) -> str | None:
+    return "audio/x-aiff" if head[8:12] in (b"AIFF", b"AIFC") else None
+
+
+def _ogg(head: bytes, _suffix: str) -> str:
+    return "video/ogg" if b"\x80theora" in head[:512] else "audio/ogg"
+
+
+def _ebml(head: bytes, _suffix: str) -> str:
+    return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
+
+
+def _cafebabe(head: bytes, _suffix: str) -> str:
+    # A Java class has its version here, 45 and up; a fat binary its few architectures.
+    is_class = int.from_bytes(head[4:8], "big") >= 45
+    return "application/java-vm" if is_class else "application/x-mach-binary"
+
+
+def _pe(head: bytes, _suffix: str) -> str:
+    at = int.from_bytes(head[0x3C:0x40], "little")
+    return _PE if head[at : at + 4] == b"PE\0\0" else "application/x-msdos-program"
+
+
+def _mpeg(head: bytes, _suffix: str) -> str | None:
+    # An MPEG audio frame: neither the bit rate nor the sampling rate that the format excludes.
+    return (
+        "audio/mpeg" if head[2:3] and head[2] >> 4 not in (0, 15) and head[2] & 12 != 12 else None
+    )
+
+
+def _tiff(_head: bytes, suffix: str) -> str:
+    return "image/x-adobe-dng" if suffix == ".dng" else "image/tiff"
+
+
+def _ttf(head: bytes, _suffix: str) -> str | None:
+    # Other formats begin with this version number too; here the name of a table follows.
+    return "font/ttf" if head[4:5] == b"\0" and head[12:15].isalnum() else None
+
+
+_Rule = tuple[bytes, str | Callable[[bytes, str], str | None]]
+
+_RULES: tuple[_Rule, ...] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"RIFF", _riff),
+    (b"II*\0", _tiff),
+    (b"MM\0*", _tiff),
+    (b"II+\0", "image/tiff"),
+    (b"MM\0+", "image/tiff"),
+    (b"BM", _bmp),
+    (b"\0\0\1\0", _icon),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
+    (b"8BPS\0", "image/vnd.adobe.photoshop"),
+    (b"%PDF-", "application/pdf"),
+    (b"%!PS", "application/postscript"),
+    (b"{\\rtf", "application/rtf"),
+    (b"PK\3\4", _zip),
+    (b"PK\5\6", _zip),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"\x28\xb5\x2f\xfd", "application/zstd"),
+    (b"\x04\x22\x4d\x18", "application/x-lz4"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
+    (b"!<arch>\ndebian-binary", "application/vnd.debian.binary-package"),
+    (b"!<arch>\n", "application/x-archive"),
+    (b"\xed\xab\xee\xdb", "application/x-rpm"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _ole),
+    (b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (b"PAR1", "application/vnd.apache.parquet"),
+    (b"\x89HDF\r\n\x1a\n", "application/x-hdf5"),
+    (b"TZif", "application/tzif"),
+    (b"\x7fELF", "application/x-elf"),
+    (b"MZ", _pe),
+    (b"\xca\xfe\xba\xbe", _cafebabe),
+    (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+    (b"\xce\xfa\xed\xfe", "application/x-mach-binary"),
+    (b"\0asm", "application/wasm"),
+    (b"\xde\x12\x04\x95", "application/x-gettext-translation"),
+    (b"\x95\x04\x12\xde", "application/x-gettext-translation"),
+    (b"\0\5\x16\7", "application/applefile"),  # "._photo.jpg", beside each photo on some shares
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", _mpeg),
+    (b"\xff\xfa", _mpeg),
+    (b"\xff\xf3", _mpeg),
+    (b"\xff\xf2", _mpeg),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", _ogg),
+    (b"FORM", _form),
+    (b"MThd\0\0\0\6", "audio/midi"),
+    (b"\x1aE\xdf\xa3", _ebml),
+    (b"\0\0\1\xba", "video/mpeg"),
+    (b"\0\0\1\xb3", "video/mpeg"),
+    (b"\0\1\0\0", _ttf),
+    (b"OTTO", "font/otf"),
+    (b"ttcf\0", "font/collection"),
+    (b"wOFF", "font/woff"),
+    (b"wOF2", "font/woff2"),
+)
+
+
+@cache
+def _rules() -> dict[bytes, list[_Rule]]:
+    """The rules by their first two bytes: one look-up passes over nearly all files."""
+    rules: dict[bytes, list[_Rule]] = {}
+    for rule in _RULES:
+        rules.setdefault(rule[0][:2], []).append(rule)
+    return rules
+
+
+def type_of_signature(head: bytes, suffix: str) -> str | None:
+    """
+    The media type that the beginning of a file proves, or None.
+
+    `suffix` is the name's extension in lower case, for formats that share one signature. Some
+    signatures are mere letters: whether the file is text after all is for the caller to ask.
+    """
+    for prefix, kind in _rules().get(head[:2], ()):
+        if head.startswith(prefix):
+            found = kind if isinstance(kind, str) else kind(head, suffix)
+            if found is not None:
+                return found
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video/mp4")
+    if head[257:262] == b"ustar":
+        return "application/x-tar"
+    # MPEG transport stream: packets of 188 bytes, each begun by a "G".
+    if head[:1] == b"G" == head[188:189] == head[376:377]:
+        return "video/mp2t"
+    return None

@@ -1,0 +1,129 @@
+"""
+What a file's bytes are as text: the encoding, and lines and words as `wc` counts them.
+
+The encodings that are recognised, by their Python names: `ascii`, `utf-8`, `utf-8-sig`, and
+`utf-16` and `utf-32` with a byte order mark. Text in none of these is called `windows-1252`, which
+is a guess: any single-byte encoding reads likewise. What is mostly bytes above 127 and not UTF-8
+is not taken for text at all.
+"""
+
+import codecs
+from typing import Any
+
+# Above this a text is not counted, only told from its first piece: counting runs at some hundred
+# MiB a second where hashing runs at a thousand and more.
+MAX_COUNTED = 16 * 1024 * 1024
+
+# Bytes that stand in text, as the `file` command has it: all from the space on but DEL, and
+# BEL, BS, TAB, LF, VT, FF, CR and ESC.
+_IN_TEXT = bytes({7, 8, 9, 10, 11, 12, 13, 27} | (set(range(0x20, 0x100)) - {0x7F}))
+_ASCII = bytes(range(0x80))
+_UNDEFINED_IN_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+_IN_1252 = bytes(set(range(0x100)) - _UNDEFINED_IN_1252)
+# One pass to spaces and non-spaces and one to count the borders make no object for each word:
+# some five times as fast as `split`.
+_SPACES = bytes(0x20 if byte in b" \t\n\v\f\r" else 0x78 for byte in range(0x100))
+
+# More than this share of bytes above 127 is no Western text.
+_MOST_HIGH = 0.3
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MARK_BYTES = tuple(mark for mark, _ in _MARKS)
+
+
+class TextScan:
+    """
+    Takes a file's bytes piece by piece and tells whether they are text, and how much of it.
+
+    `is_text` may turn from true to false with a later piece, never back. Memory does not grow
+    with the file. UTF-16 and UTF-32 are counted as the same text would be in UTF-8.
+    """
+
+    __slots__ = (
+        "_high",
+        "_marked",
+        "_size",
+        "_utf8",
+        "_wide",
+        "_word_open",
+        "is_text",
+        "lines",
+        "words",
+    )
+
+    def __init__(self) -> None:
+        self.is_text = True
+        self.lines = 0
+        self.words = 0
+        self._marked: str | None = None
+        self._wide: codecs.IncrementalDecoder | None = None
+        # None: all ASCII so far; False: not UTF-8.
+        self._utf8: codecs.IncrementalDecoder | bool | None = None
+        self._size = 0
+        self._high = 0
+        self._word_open = False
+
+    def feed(self, data: bytes, *, final: bool = True) -> bool:
+        """Take the next piece; false once the file is known not to be text."""
+        if not self._size and data.startswith(_MARK_BYTES):
+            self._take_mark(data)
+        self._size += len(data)
+        if self._wide is not None:
+            try:
+                data = self._wide.decode(data, final).encode()
+            except UnicodeError:
+                self.is_text = False
+                return False
+        if data.translate(None, _IN_TEXT):
+            self.is_text = False
+        elif self._wide is None and (self._utf8 is not None or not data.isascii()):
+            self._weigh(data, final=final)
+        if self.is_text and data:
+            self._count(data)
+        return self.is_text
+
+    @property
+    def encoding(self) -> str:
+        if self._marked is not None and self._utf8 is not False:
+            return self._marked
+        if self._utf8 is None:
+            return "ascii"
+        return "windows-1252" if self._utf8 is False else "utf-8"
+
+    def found(self) -> dict[str, Any]:
+        """What the report tells of a text."""
+        return {"encoding": self.encoding, "lines": self.lines, "words": self.words}
+
+    def _take_mark(self, data: bytes) -> None:
+        self._marked = next(name for mark, name in _MARKS if data.startswith(mark))
+        if self._marked != "utf-8-sig":
+            self._wide = codecs.getincrementaldecoder(self._marked)()
+
+    def _weigh(self, data: bytes, *, final: bool) -> None:
+        """Whether these bytes, not all of them ASCII, are UTF-8 or could be Windows-1252."""
+        if self._utf8 is None:
+            self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        if not isinstance(self._utf8, bool):
+            try:
+                self._utf8.decode(data, final)
+            except UnicodeDecodeError:
+                self._utf8 = False
+            else:
+                return
+        self._high += len(data.translate(None, _ASCII))
+        if self._high > _MOST_HIGH * self._size or data.translate(None, _IN_1252):
+            self.is_text = False
+
+    def _count(self, data: bytes) -> None:
+        self.lines += data.count(b"\n")
+        spaced = data.translate(_SPACES)
+        self.words += spaced.count(b" x")
+        if spaced[:1] == b"x" and not self._word_open:
+            self.words += 1
+        self._word_open = spaced[-1:] == b"x"
