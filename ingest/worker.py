@@ -1,0 +1,169 @@
+"""
+What runs in a worker process: it takes calls from the pool, one at a time, and answers them.
+
+The pool starts this file as a script, and it imports the standard library alone: a worker is up
+in some 40 ms, and the host's main module is not run again unless a call needs it.
+
+A worker ignores Ctrl-C and SIGTERM: the server alone decides when it ends. It does so by handlers,
+not by a mask or SIG_IGN, because a program that a call starts would inherit those, and then
+`Popen.terminate()` would have no effect on it. So such a program gets SIGTERM as usual, also when
+a service manager sends it to all processes at once (under systemd, `KillMode=mixed` avoids that).
+"""
+
+import contextlib
+import fcntl
+import io
+import os
+import pickle
+import runpy
+import select
+import signal
+import sys
+import termios
+import traceback
+import types
+from typing import Any, BinaryIO
+
+# Before each message stands its length: eight bytes, the most significant one first.
+LENGTH = 8
+
+
+def main() -> None:
+    pipe, lifeline, niceness = map(int, sys.argv[1:])
+    for fd in (pipe, lifeline):
+        os.set_inheritable(fd, False)  # a program that a call starts holds neither
+    die_with_the_server(lifeline)
+    ignore_polite_signals()
+    leave_the_terminal()
+    with contextlib.suppress(OSError):
+        os.nice(niceness)
+    # Raw descriptors, never closed here: the pool must see the end of the pipe when this process
+    # is gone, not while it is on its way out and has no exit status yet.
+    calls = os.fdopen(pipe, "rb", closefd=False)
+    setup = receive(calls)
+    if setup is None:
+        return
+    sys.path[:], host_main = pickle.loads(setup)  # noqa: S301  # from the server
+    send(pipe, b"")  # ready
+    own_pid = os.getpid()
+    while (call := receive(calls)) is not None:
+        message = answer(call, host_main)
+        if os.getpid() != own_pid:  # the call forked, and its child forgot to end
+            os._exit(0)
+        send(pipe, message)
+
+
+def die_with_the_server(lifeline: int) -> None:
+    """
+    Have the kernel end this process and all it started as soon as the server is gone.
+
+    The server alone holds the other end of the `lifeline` pipe, so its end, by SIGKILL too, closes
+    it. The kernel then sends SIGIO to the process group, and no Python code has to run for that: a
+    thread that watches the pipe would starve while an extension holds the GIL.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGIO})
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(lifeline, 0)
+    if poll.poll(0):  # gone before the signal was asked for
+        os._exit(0)
+
+
+def ignore_polite_signals() -> None:
+    """Take the place of the mask that the pool's thread handed down to cover the start."""
+    polite = (signal.SIGINT, signal.SIGTERM)
+    for number in polite:
+        signal.signal(number, lambda *_: None)
+        signal.siginterrupt(number, False)  # no EINTR for C code
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, polite)
+
+
+def leave_the_terminal() -> None:
+    """
+    Have no controlling terminal, so that a program that asks there for a password fails at once.
+
+    A session of its own would do that too, but the scheduler shares the processor among sessions
+    first (autogroups) and looks at niceness only within one: beside two busy workers, a busy
+    server got 0.67 of a core with sessions and 0.99 without.
+    """
+    with contextlib.suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR)
+        try:
+            fcntl.ioctl(terminal, termios.TIOCNOTTY)
+        finally:
+            os.close(terminal)
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """Give the next message, or None when the server wants no more."""
+    head = stream.read(LENGTH)
+    if len(head) < LENGTH:
+        return None
+    length = int.from_bytes(head)
+    body = stream.read(length)
+    return body if len(body) == length else None
+
+
+def send(pipe: int, message: bytes) -> None:
+    rest = memoryview(len(message).to_bytes(LENGTH) + message)
+    while rest:
+        rest = rest[os.write(pipe, rest) :]
+
+
+def answer(call: bytes, host_main: tuple[str, str] | None) -> bytes:
+    """Make the call and pickle what it returns or raises."""
+    try:
+        function, args, kwargs = Unpickler(call, host_main).load()
+        value = function(*args, **kwargs)
+        return pickle.dumps((True, value, ""), pickle.HIGHEST_PROTOCOL)
+    except BaseException as error:  # noqa: BLE001  # whatever it is, it is the caller's
+        return refusal(error)
+
+
+def refusal(error: BaseException) -> bytes:
+    text = "".join(traceback.format_exception(error))
+    return pickle.dumps((False, portable(error), text), pickle.HIGHEST_PROTOCOL)
+
+
+def portable(error: BaseException) -> Exception:
+    """
+    Give the exception itself, or a RuntimeError with its text where it must not or cannot travel.
+
+    SystemExit and the like would end the server's own loop, StopIteration cannot be set on an
+    asyncio future, and some exceptions pickle but do not come back.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        with contextlib.suppress(Exception):
+            if type(pickle.loads(pickle.dumps(error))) is type(error):  # noqa: S301  # our own
+                return error
+    return RuntimeError("".join(traceback.format_exception_only(error)).strip())
+
+
+class Unpickler(pickle.Unpickler):
+    """Unpickles a call, and runs the host's main module when, and only when, it names that."""
+
+    def __init__(self, call: bytes, host_main: tuple[str, str] | None) -> None:
+        super().__init__(io.BytesIO(call))
+        self._host_main = host_main
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if module_name == "__main__" and self._host_main and "__mp_main__" not in sys.modules:
+            run_host_main(*self._host_main)
+        return super().find_class(module_name, global_name)
+
+
+def run_host_main(kind: str, where: str) -> None:
+    """Run the host's main module as `__mp_main__`, the name multiprocessing gives it."""
+    if kind == "module":
+        run = runpy.run_module(where, run_name="__mp_main__", alter_sys=True)
+    else:
+        run = runpy.run_path(where, run_name="__mp_main__")
+    module = types.ModuleType("__mp_main__")
+    vars(module).update(run)
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = module
+
+
+if __name__ == "__main__":
+    main()
