@@ -1,8 +1,32 @@
-"""What became of one file."""
+"""What became of one file, and the check of what a processor returned."""
 
-from collections.abc import Mapping
+import inspect
+import math
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+from ingest.errors import MessageError
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+RESERVED = frozenset({"done", "skipped_existing", "errors"})
+"""Counters of the session's own, which no processor may count."""
+
+STRICT = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+"""What is not JSON is refused, not turned into something like it."""
+
+
+class OutcomeError(MessageError):
+    """A processor returned what cannot be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +41,111 @@ class Outcome:
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
+
+
+Processor: TypeAlias = Callable[[Path], Outcome | Mapping[str, Any] | None]
+AsyncProcessor: TypeAlias = Callable[[Path], Awaitable[Outcome | Mapping[str, Any] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An outcome in the form in which it is recorded; `metadata` is JSON."""
+
+    sha256: str | None
+    media_type: str | None
+    metadata: bytes
+    counters: Mapping[str, int]
+
+
+def check(returned: object, size: int) -> Checked:
+    """
+    Turn what a processor returned into what is recorded.
+
+    A processor that does not count `bytes` and `metadata_extracted` itself has them counted:
+    the file's size, and 1 where there is metadata.
+
+    Raises:
+        OutcomeError: what is to be recorded is not JSON, or a counter is no whole number.
+    """
+    if returned is None:
+        returned = Outcome()
+    elif not isinstance(returned, Outcome):
+        if not isinstance(returned, Mapping):
+            raise OutcomeError(
+                f"the processor returned {_kind(returned)}; it may return an "
+                "Outcome, a mapping or None"
+            )
+        returned = Outcome(returned)
+    if not isinstance(returned.metadata, Mapping) or not isinstance(returned.counters, Mapping):
+        raise OutcomeError("an Outcome's metadata and counters have to be mappings")
+    metadata = dict(returned.metadata)
+    sha256 = _lift(metadata, "sha256")
+    media_type = _lift(metadata, "media_type")
+    counters = {"bytes": size, "metadata_extracted": int(bool(metadata)), **returned.counters}
+    for name, value in counters.items():
+        _check_counter(name, value)
+    return Checked(sha256, media_type, _encode(metadata), counters)
+
+
+def is_async(process: Callable[[Path], Any]) -> bool:
+    """Tell whether `process` gives a coroutine, as a function or as an object that is called."""
+    call = getattr(process, "__call__", None)  # noqa: B004 - the method itself is looked at
+    return inspect.iscoroutinefunction(process) or inspect.iscoroutinefunction(call)
+
+
+def scrub(text: str) -> str:
+    """Put U+FFFD for what is not UTF-8 in a name: orjson, rightly, refuses lone surrogates."""
+    return text if text.isascii() else SURROGATES.sub("\ufffd", text)
+
+
+def _lift(metadata: dict[str, Any], name: str) -> str | None:
+    value = metadata.get(name)
+    if isinstance(value, str):
+        del metadata[name]
+        return scrub(value)
+    return None
+
+
+def _check_counter(name: object, value: object) -> None:
+    if not isinstance(name, str) or name in RESERVED:
+        raise OutcomeError(
+            f"{name!r} cannot be a counter's name: text, and none of " + ", ".join(sorted(RESERVED))
+        )
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**53:
+        raise OutcomeError(f"the counter {name!r} is {value!r}; it has to be a whole number")
+
+
+def _encode(metadata: dict[str, Any]) -> bytes:
+    try:
+        encoded = orjson.dumps(metadata, option=STRICT)
+    except TypeError:
+        try:
+            # A name that is not UTF-8, echoed into the metadata, is no reason to lose the file.
+            encoded = orjson.dumps(_scrub_any(metadata), option=STRICT)
+        except TypeError as error:
+            raise OutcomeError(f"the processor's metadata is not JSON: {error}") from None
+    if b"null" in encoded and _has_nan(metadata):
+        raise OutcomeError("the processor's metadata is not JSON: a number is not finite")
+    return encoded
+
+
+def _scrub_any(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {_scrub_any(key): _scrub_any(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrub_any(item) for item in value]
+    return value
+
+
+def _has_nan(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(_has_nan(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(_has_nan(item) for item in value)
+
+
+def _kind(value: object) -> str:
+    return f"a value of type {type(value).__name__}"

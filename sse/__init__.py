@@ -1,0 +1,21 @@
+"""Server-Sent Events for ASGI, https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+
+from sse.channel import Channel, ClosedError, Frame, Subscriber
+from sse.event import Event, comment, encode, escape_line_breaks
+from sse.parser import EventTooLargeError, Parser
+from sse.streams import Streams, TooManyStreamsError
+
+__all__ = [
+    "Channel",
+    "ClosedError",
+    "Event",
+    "EventTooLargeError",
+    "Frame",
+    "Parser",
+    "Streams",
+    "Subscriber",
+    "TooManyStreamsError",
+    "comment",
+    "encode",
+    "escape_line_breaks",
+]

@@ -1,0 +1,158 @@
+"""A batch: some files, processed one after the other in a worker, told as one report."""
+
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from ingest.errors import MessageError
+from ingest.outcome import Checked, Processor, check, scrub
+
+BUDGET = 0.02
+"""
+Seconds after which a batch begins no further file.
+
+Long enough that handing it over, some 0.3 ms, is lost in it; short enough that a watcher sees
+small files move and that a session waits little for its turn.
+"""
+
+MESSAGE_LIMIT = 500
+"""Characters of an error's message: ten of them travel in every snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file of a batch: its number, its path below the root, and as what it was done before."""
+
+    n: int
+    path: bytes
+    known: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What became of the first `finished` items of a batch; the others were not begun.
+
+    `outcomes` is the JSON that the catalogue records, so that the process which serves the
+    streams need not look into it.
+    """
+
+    finished: int = 0
+    done: int = 0
+    skipped: int = 0
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    outcomes: bytes = b"[]"
+    seconds: float = 0.0
+
+
+class Reporter:
+    """Collects what becomes of files, and makes the report."""
+
+    def __init__(self) -> None:
+        self._rows: list[object] = []
+        self._counters: Counter[str] = Counter()
+        self._report = Report()
+
+    def done(self, item: Item, status: os.stat_result, checked: Checked) -> None:
+        self._report.done += 1
+        self._counters.update(checked.counters)
+        self._rows.append(
+            (
+                item.n,
+                "done",
+                None,
+                status.st_size,
+                status.st_mtime_ns,
+                checked.sha256,
+                checked.media_type,
+                orjson.Fragment(checked.metadata),
+                checked.counters,
+            )
+        )
+
+    def skipped(self, item: Item, status: os.stat_result) -> None:
+        self._report.skipped += 1
+        self._add(item, "skipped", None, status)
+
+    def failed(self, item: Item, message: str, status: os.stat_result | None) -> None:
+        self._report.failed.append((item.n, message))
+        self._add(item, "error", message, status)
+
+    def report(self, seconds: float) -> Report:
+        """Close the report; `seconds` is what the files took."""
+        self._report.finished = len(self._rows)
+        self._report.counters = dict(self._counters)
+        self._report.outcomes = orjson.dumps(self._rows)
+        self._report.seconds = seconds
+        return self._report
+
+    def _add(
+        self, item: Item, what: str, message: str | None, status: os.stat_result | None
+    ) -> None:
+        size, modified = (status.st_size, status.st_mtime_ns) if status else (None, None)
+        self._rows.append((item.n, what, message, size, modified, None, None, None, None))
+
+
+def run_batch(process: Processor, root: str, items: Sequence[Item], budget: float) -> Report:
+    """
+    Process `items` in turn until `budget` seconds are used up; always at least the first.
+
+    Whatever a file does, short of ending the process, becomes its line in the report.
+    """
+    reporter = Reporter()
+    begun = time.perf_counter()
+    until = begun + budget
+    for item in items:
+        path = Path(root, os.fsdecode(item.path))
+        status = None
+        try:
+            status = look(path)
+            if (status.st_size, status.st_mtime_ns) in item.known:
+                reporter.skipped(item, status)
+            else:
+                reporter.done(item, status, check(process(path), status.st_size))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a file's error, whatever it is
+            reporter.failed(item, describe(error, root), status)
+        if time.perf_counter() >= until:
+            break
+    return reporter.report(time.perf_counter() - begun)
+
+
+def failure(item: Item, message: str) -> Report:
+    """Report that `item` failed without a word from its processor."""
+    reporter = Reporter()
+    reporter.failed(item, message, None)
+    return reporter.report(0.0)
+
+
+def look(path: Path) -> os.stat_result:
+    """
+    Look at a file before it is processed.
+
+    Raises:
+        OSError: it is gone, or is no regular file any more (a FIFO would hang who opens it).
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "no regular file any more")
+    return status
+
+
+def describe(error: BaseException, root: str) -> str:
+    """Say in one bounded line what went wrong, without the server's own paths."""
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    elif isinstance(error, MessageError):
+        text = str(error)
+    else:
+        kind = type(error).__name__
+        text = f"{kind}: {error}" if str(error) else kind
+    text = scrub(text.replace(root + os.sep, "").replace(root, "."))
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"

@@ -1,0 +1,451 @@
+"""The catalogue: what was found, what became of each file, and the sessions themselves."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from ingest.database import Database
+from ingest.request import Request
+from ingest.session import RECENT_ERRORS, FileError, Session, Status
+
+VERSION = 1
+
+FILES = 2**32
+"""
+A file's key is its session's number times this, plus its own number in the session.
+
+One whole number is SQLite's own row key: found files and outcomes are appended in order, and a
+session's are one range of it.
+"""
+
+PRUNE_PIECE = 5000
+"""Rows that are pruned in one transaction: some 20 ms, for which a session's batch may wait."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS sessions (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    idempotency_key TEXT UNIQUE,
+    request TEXT NOT NULL,
+    directory BLOB NOT NULL,
+    started REAL NOT NULL,
+    status TEXT NOT NULL,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    ended REAL,
+    last_event_id TEXT,
+    snapshot BLOB
+);
+CREATE INDEX IF NOT EXISTS sessions_by_start ON sessions (started);
+CREATE TABLE IF NOT EXISTS found (
+    key INTEGER PRIMARY KEY,
+    path BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS found_by_path ON found (path);
+CREATE TABLE IF NOT EXISTS outcomes (
+    key INTEGER PRIMARY KEY,
+    status TEXT NOT NULL,
+    error TEXT,
+    size INTEGER,
+    modified INTEGER,
+    sha256 TEXT,
+    media_type TEXT,
+    metadata TEXT,
+    counters TEXT
+);
+CREATE TABLE IF NOT EXISTS errors (
+    session INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    time REAL NOT NULL,
+    PRIMARY KEY (session, n)
+) WITHOUT ROWID
+"""
+
+# The whole batch is one parameter and one step of SQLite, which runs without Python's global
+# lock: with a statement a row, a busy event loop and the writer thread take turns at that lock.
+INSERT_OUTCOMES = """
+INSERT INTO outcomes
+SELECT ? + json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+    json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]')
+FROM json_each(?)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A session as it stands in the catalogue."""
+
+    number: int
+    id: str
+    request: Request
+    directory: bytes
+    started: float
+    status: Status
+    cancelled: bool
+    last_event_id: str | None
+    snapshot: bytes | None
+
+
+class Recorded(NamedTuple):
+    """What was recorded of a file; `modified` is in nanoseconds, the last two are JSON."""
+
+    n: int
+    path: bytes
+    status: str
+    error: str | None
+    size: int | None
+    modified: int | None
+    sha256: str | None
+    media_type: str | None
+    metadata: str | None
+    counters: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to be processed: its number in the session and its path below the root."""
+
+    n: int
+    path: bytes
+
+
+class Catalogue:
+    """
+    The SQLite file of sessions and outcomes.
+
+    Every method is one transaction. What a method wrote is there after the process was killed.
+    Raises `CatalogueError` where the file cannot be read or written; then nothing was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA, VERSION)
+        self.files = self._database.files
+
+    async def open(self) -> None:
+        """Take the file for this process alone; see `Database.open`."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Give the file back."""
+        await self._database.close()
+
+    async def add_session(
+        self, session_id: str, request: Request, directory: bytes, started: float, key: str | None
+    ) -> Stored:
+        """Record a new session, which survives from now on; or give the one that `key` started."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO sessions (id, idempotency_key, request, directory, started, status)"
+                " VALUES (?, ?, ?, ?, ?, 'starting') ON CONFLICT (idempotency_key) DO NOTHING",
+                (session_id, key, orjson.dumps(request.to_mapping()), directory, started),
+            )
+
+        await self._database.write(work, durable=True)
+        stored = await self.session(session_id)
+        if stored is None:
+            assert key is not None
+            stored = await self.session_of_key(key)
+        assert stored is not None
+        return stored
+
+    async def session(self, session_id: str) -> Stored | None:
+        """Look a session up by its id."""
+        return await self._one("id = ?", session_id)
+
+    async def session_of_key(self, key: str) -> Stored | None:
+        """Look up the session that a request with this idempotency key started."""
+        return await self._one("idempotency_key = ?", key)
+
+    async def unfinished(self) -> list[Stored]:
+        """List the sessions that have to go on, the oldest first."""
+        return await self._sessions("status IN ('starting', 'processing') ORDER BY number")
+
+    async def newest(self, limit: int) -> list[Stored]:
+        """List the sessions that were started last, the newest first."""
+        return await self._sessions("1 ORDER BY number DESC LIMIT ?", limit)
+
+    async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
+        """Record files as found, numbered from `first`."""
+        base = number * FILES + first
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT INTO found VALUES (?, ?)", enumerate(paths, base))
+
+        await self._database.write(work)
+
+    async def unknown(self, number: int, paths: Sequence[bytes]) -> list[bytes]:
+        """Keep those of `paths` that this session has not found yet."""
+        low, high = _range(number)
+
+        def work(connection: sqlite3.Connection) -> list[bytes]:
+            query = "SELECT 1 FROM found WHERE path = ? AND key BETWEEN ? AND ?"
+            return [
+                path
+                for path in paths
+                if connection.execute(query, (path, low, high)).fetchone() is None
+            ]
+
+        return await self._database.read(work)
+
+    async def add_failed_of(self, number: int, session_id: str) -> int:
+        """Record as found what failed in another session; give how many files that is."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (other,) = connection.execute(
+                "SELECT number FROM sessions WHERE id = ?", (session_id,)
+            ).fetchone()
+            return connection.execute(
+                "INSERT OR IGNORE INTO found SELECT ? + row_number() OVER (ORDER BY key), path"
+                " FROM found JOIN outcomes USING (key)"
+                " WHERE key BETWEEN ? AND ? AND status = 'error'",
+                (number * FILES, *_range(other)),
+            ).rowcount
+
+        return await self._database.write(work)
+
+    async def set_status(self, number: int, status: Status) -> None:
+        """Record that all files are found."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET status = ? WHERE number = ?", (status, number)
+            )
+        )
+
+    async def set_cancelled(self, number: int) -> None:
+        """Record that somebody wants the session to end."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET cancelled = 1 WHERE number = ?", (number,)
+            ),
+            durable=True,
+        )
+
+    async def finish(
+        self, number: int, status: Status, ended: float, last_event_id: str, snapshot: bytes
+    ) -> None:
+        """Record the end of a session, and the last thing that was said of it."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET status = ?, ended = ?, last_event_id = ?, snapshot = ?"
+                " WHERE number = ?",
+                (status, ended, last_event_id, snapshot, number),
+            ),
+            durable=True,
+        )
+
+    async def pending(self, number: int, after: int, limit: int) -> list[Found]:
+        """List files without an outcome, numbered above `after`."""
+        low, high = _range(number)
+
+        def work(connection: sqlite3.Connection) -> list[Found]:
+            rows = connection.execute(
+                "SELECT found.key, path FROM found LEFT JOIN outcomes USING (key)"
+                " WHERE found.key > ? AND found.key <= ? AND status IS NULL"
+                " ORDER BY found.key LIMIT ?",
+                (low + after, high, limit),
+            )
+            return [Found(key - low, path) for key, path in rows]
+
+        return await self._database.read(work)
+
+    async def known(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
+        """Tell of each path with which sizes and modification times (ns) it was done before."""
+
+        def work(connection: sqlite3.Connection) -> dict[bytes, frozenset[tuple[int, int]]]:
+            query = (
+                "SELECT size, modified FROM found JOIN outcomes USING (key)"
+                " WHERE path = ? AND status = 'done'"
+            )
+            return {
+                path: frozenset(connection.execute(query, (path,)).fetchall()) for path in paths
+            }
+
+        return await self._database.read(work)
+
+    async def record(
+        self, number: int, outcomes: bytes, errors: Sequence[tuple[int, int, float]]
+    ) -> None:
+        """
+        Record a batch: a JSON list of outcomes, and (n, file's number, time) of each error.
+
+        An outcome is a list in the order of the table's columns, the file's number first.
+        """
+        base = number * FILES
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(INSERT_OUTCOMES, (base, outcomes.decode()))
+            connection.executemany(
+                "INSERT INTO errors VALUES (?, ?, ?, ?)",
+                [(number, n, base + file, moment) for n, file, moment in errors],
+            )
+
+        await self._database.write(work)
+
+    async def errors_after(self, number: int, n: int, limit: int) -> tuple[list[FileError], int]:
+        """List errors numbered above `n`, in ascending order, and tell the highest number."""
+
+        def work(connection: sqlite3.Connection) -> tuple[list[FileError], int]:
+            errors = _errors(connection, number, "n > ? ORDER BY n LIMIT ?", n, limit)
+            (total,) = connection.execute(
+                "SELECT coalesce(max(n), 0) FROM errors WHERE session = ?", (number,)
+            ).fetchone()
+            return errors, total
+
+        return await self._database.read(work)
+
+    async def restore(self, stored: Stored) -> Session:
+        """Rebuild an unfinished session from what was recorded of it."""
+        low, high = _range(stored.number)
+
+        def work(connection: sqlite3.Connection) -> Session:
+            session = Session(stored.id, stored.started, stored.status)
+            (session.total,) = connection.execute(
+                "SELECT count(*) FROM found WHERE key BETWEEN ? AND ?", (low, high)
+            ).fetchone()
+            counts = Counter(
+                dict(
+                    connection.execute(
+                        "SELECT status, count(*) FROM outcomes"
+                        " WHERE key BETWEEN ? AND ? GROUP BY status",
+                        (low, high),
+                    ).fetchall()
+                )
+            )
+            session.done, session.skipped = counts["done"], counts["skipped"]
+            session.errors = counts["error"]
+            session.counters.update(_sums(connection, low, high))
+            recent = _errors(connection, stored.number, "1 ORDER BY n DESC LIMIT ?", RECENT_ERRORS)
+            session.recent.extend(reversed(recent))
+            return session
+
+        return await self._database.read(work)
+
+    async def outcomes(self, number: int, after: int, limit: int) -> list[Recorded]:
+        """List outcomes with their paths, numbered above `after`, in the order found."""
+        low, high = _range(number)
+
+        def work(connection: sqlite3.Connection) -> list[Recorded]:
+            rows = connection.execute(
+                "SELECT key - ?, path, status, error, size, modified, sha256, media_type,"
+                " metadata, counters FROM outcomes JOIN found USING (key)"
+                " WHERE key > ? AND key <= ? ORDER BY key LIMIT ?",
+                (low, low + after, high, limit),
+            )
+            return [Recorded._make(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def prune(self, ended_before: float) -> list[str]:
+        """
+        Forget sessions that ended earlier; keep of each file the newest record of its being done.
+
+        A session's rows go in pieces, a transaction each: other sessions go on between them, and
+        the write-ahead log stays small. Gives the ids of those now forgotten.
+        """
+        old = await self._sessions("ended < ?", ended_before)
+        for stored in old:
+            after: int | None = stored.number * FILES
+            while after is not None:
+                after = await self._database.write(
+                    partial(_prune_piece, after=after, high=_range(stored.number)[1])
+                )
+            await self._database.write(partial(_forget, number=stored.number))
+        return [stored.id for stored in old]
+
+    async def _one(self, clause: str, value: str) -> Stored | None:
+        found = await self._sessions(clause, value)
+        return found[0] if found else None
+
+    async def _sessions(self, clause: str, *values: object) -> list[Stored]:
+        def work(connection: sqlite3.Connection) -> list[Stored]:
+            rows = connection.execute(
+                "SELECT number, id, request, directory, started, status, cancelled,"
+                f" last_event_id, snapshot FROM sessions WHERE {clause}",
+                values,
+            )
+            return [_stored(*row) for row in rows]
+
+        return await self._database.read(work)
+
+
+def _range(number: int) -> tuple[int, int]:
+    return number * FILES, number * FILES + FILES - 1
+
+
+def _stored(
+    number: int, id_: str, request: bytes, directory: bytes, started: float, *rest: Any
+) -> Stored:
+    status, cancelled, last_event_id, snapshot = rest
+    return Stored(
+        number,
+        id_,
+        Request(**orjson.loads(request)),
+        directory,
+        started,
+        Status(status),
+        bool(cancelled),
+        last_event_id,
+        snapshot,
+    )
+
+
+def _errors(
+    connection: sqlite3.Connection, number: int, clause: str, *values: int
+) -> list[FileError]:
+    rows = connection.execute(
+        "SELECT n, path, error, time FROM errors JOIN found USING (key)"
+        f" JOIN outcomes USING (key) WHERE session = ? AND {clause}",
+        (number, *values),
+    )
+    return [FileError(n, shown(path), message, moment) for n, path, message, moment in rows]
+
+
+def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]:
+    return dict(
+        connection.execute(
+            "SELECT counter.key, sum(counter.value) FROM outcomes, json_each(counters) AS counter"
+            " WHERE outcomes.key BETWEEN ? AND ? GROUP BY counter.key",
+            (low, high),
+        ).fetchall()
+    )
+
+
+def _prune_piece(connection: sqlite3.Connection, after: int, high: int) -> int | None:
+    (last,) = connection.execute(
+        "SELECT max(key) FROM (SELECT key FROM found WHERE key > ? AND key <= ?"
+        " ORDER BY key LIMIT ?)",
+        (after, high, PRUNE_PIECE),
+    ).fetchone()
+    if last is None:
+        return None
+    connection.execute(
+        "DELETE FROM outcomes WHERE key > ? AND key <= ? AND (status != 'done' OR EXISTS ("
+        " SELECT 1 FROM found AS mine JOIN found AS newer USING (path)"
+        " JOIN outcomes AS later ON later.key = newer.key AND later.status = 'done'"
+        " WHERE mine.key = outcomes.key AND newer.key > mine.key))",
+        (after, last),
+    )
+    connection.execute(
+        "DELETE FROM found WHERE key > ? AND key <= ?"
+        " AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.key = found.key)",
+        (after, last),
+    )
+    return int(last)
+
+
+def _forget(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("DELETE FROM errors WHERE session = ?", (number,))
+    connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
+
+
+def shown(path: bytes) -> str:
+    """Write a path as text: U+FFFD stands for each byte that is not UTF-8."""
+    return path.decode("utf-8", "replace")

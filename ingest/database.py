@@ -1,0 +1,217 @@
+"""
+One SQLite file, owned by one process: a thread that writes, a thread that reads, a lock.
+
+The journal is a write-ahead log, https://www.sqlite.org/wal.html, so that readers and the writer
+do not wait for one another.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from ingest.errors import CatalogueError
+
+T = TypeVar("T")
+
+WAL_LIMIT = 16 * 1024 * 1024
+"""Bytes to which the log is cut back; SQLite folds it into the file every 4 MB or so."""
+
+BUSY_SECONDS = 5.0
+"""Wait for a lock that another program (a backup, a shell) holds on the file."""
+
+
+class Database:
+    """
+    A SQLite file that this process has to itself.
+
+    All work is a function of a connection. What writes runs in one thread, each call in a
+    transaction of its own: it is in the file, whole, when the call returns, and a killed process
+    leaves it whole or absent. A power cut may take the last transactions with it, unless they
+    were `durable`: those are flushed to the disk first (`synchronous=FULL`).
+    """
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self.path = path
+        self._schema = schema
+        self._version = version
+        self._lock = -1
+        self._identity: tuple[int, int] | None = None
+        self._writing: sqlite3.Connection | None = None
+        self._reading: sqlite3.Connection | None = None
+        self._writer: ThreadPoolExecutor | None = None
+        self._reader: ThreadPoolExecutor | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the database consists of, its lock included."""
+        return tuple(
+            self.path.with_name(self.path.name + suffix)
+            for suffix in ("", "-wal", "-shm", "-journal", "-lock")
+        )
+
+    async def open(self) -> None:
+        """
+        Take the lock and open the file, making it if there is none.
+
+        Raises:
+            CatalogueError: another process has it, or it cannot be read or written.
+        """
+        self._writer = ThreadPoolExecutor(1, "ingest-catalogue-writer")
+        self._reader = ThreadPoolExecutor(1, "ingest-catalogue-reader")
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Wait for what is being written, and give the file back."""
+        loop = asyncio.get_running_loop()
+        for name in ("_reader", "_writer"):
+            executor = getattr(self, name)
+            if executor is not None:
+                setattr(self, name, None)
+                await loop.run_in_executor(executor, getattr(self, f"_close{name}"))
+                executor.shutdown(wait=False)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+        """
+        Run `work` in a transaction.
+
+        Raises:
+            CatalogueError: nothing of it was written.
+        """
+        if self._writer is None:
+            raise CatalogueError("the catalogue is closed")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self._write, work, durable)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run `work`, which sees what was written when it began to look.
+
+        Raises:
+            CatalogueError: the file cannot be read.
+        """
+        if self._reader is None:
+            raise CatalogueError("the catalogue is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
+
+    def _open(self) -> None:
+        self._lock = _take_lock(self.path)
+        try:
+            self._writing = self._connect()
+            self._prepare(self._writing)
+            self._reading = self._connect()
+            self._reading.execute("PRAGMA query_only = ON")
+            self._identity = _identity(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise CatalogueError(
+                f"the catalogue {self.path} cannot be opened: {error}; mend or move the file, "
+                "or name another one with INGEST_DATABASE (--database)"
+            ) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, self._version):
+            raise sqlite3.DatabaseError(
+                f"it has version {version} of the schema, and this program knows {self._version}"
+            )
+        # Written even where the schema stands: a file that cannot be written is found out now.
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._version}; COMMIT"
+        )
+
+    def _write(self, work: Callable[[sqlite3.Connection], T], durable: bool) -> T:
+        assert self._writing is not None
+        connection = self._writing
+        try:
+            if _identity(self.path) != self._identity:
+                raise CatalogueError(f"the catalogue {self.path.name} was removed or replaced")
+            if durable:
+                connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            result = work(connection)
+            connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise CatalogueError(f"the catalogue cannot be written: {error}") from error
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if durable:
+                    connection.execute("PRAGMA synchronous = NORMAL")
+        return result
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        assert self._reading is not None
+        try:
+            return work(self._reading)
+        except sqlite3.Error as error:
+            raise CatalogueError(f"the catalogue cannot be read: {error}") from error
+
+    def _close_reader(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    def _close_writer(self) -> None:
+        if self._writing is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._writing.close()
+            self._writing = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _take_lock(path: Path) -> int:
+    """
+    Lock a file beside the database for as long as this process lives.
+
+    SQLite's own locks are taken and dropped with each transaction, and are lost when any part of
+    the process closes the file; `flock` on a file of its own is neither.
+    """
+    try:
+        lock = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CatalogueError(
+            f"the catalogue {path} cannot be opened: {error.strerror}; name a file in a folder "
+            "that can be written with INGEST_DATABASE (--database)"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise CatalogueError(
+            f"the catalogue {path} is in use by another process (pid {owner}): stop that one, "
+            "or name another file with INGEST_DATABASE (--database)"
+        ) from None
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without the note in it
+        os.truncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+    return lock

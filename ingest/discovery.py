@@ -1,0 +1,170 @@
+"""Finding files: which directory is meant, and what lies in it. Blocks; for a thread."""
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ForbiddenError, InvalidRequestError, NotFoundError
+
+CHUNK_FILES = 1000
+CHUNK_SECONDS = 0.05
+"""A chunk ends at either: large ones cost least, and a slow disk's are shown as they come."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Files found, and folders that could not be opened with the reason; paths below the root."""
+
+    files: list[bytes] = field(default_factory=list)
+    unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.files) + len(self.unreadable)
+
+
+def resolve(root: Path, directory: str) -> bytes:
+    """
+    Give the path below `root` that `directory` means, links resolved; `.` is the root itself.
+
+    Raises:
+        ForbiddenError: it lies outside the root, or may not be read.
+        NotFoundError: there is no such directory.
+        InvalidRequestError: it is no directory.
+    """
+    if not directory or "\0" in directory:
+        raise InvalidRequestError({"directory": "empty, or with a NUL in it; '.' is the root"})
+    base = os.path.realpath(root)
+    try:
+        target = os.path.realpath(os.path.join(base, directory))
+    except (OSError, ValueError) as error:
+        raise NotFoundError(f"no directory {directory!r} below the ingest root") from error
+    if os.path.commonpath((base, target)) != base:
+        raise ForbiddenError(f"{directory!r} is outside the ingest root")
+    try:
+        with os.scandir(target):
+            pass
+    except NotADirectoryError as error:
+        raise InvalidRequestError({"directory": f"{directory!r} is no directory"}) from error
+    except PermissionError as error:
+        raise ForbiddenError(f"{directory!r} may not be read by the service") from error
+    except OSError as error:
+        raise NotFoundError(f"no directory {directory!r} below the ingest root") from error
+    return os.fsencode(os.path.relpath(target, base))
+
+
+def discover(
+    root: Path,
+    directory: bytes,
+    *,
+    matches: re.Pattern[str] | None,
+    recursive: bool,
+    limit: int | None,
+    leave_out: frozenset[tuple[int, int]],
+) -> Iterator[Chunk]:
+    """
+    Find the regular files in `directory`, in chunks, without following a link.
+
+    Only the folders still to be looked into are held, so memory does not grow with the files.
+    A folder that cannot be opened comes as unreadable: it is told, not passed over. The directory
+    itself has to open. `leave_out` are files, by device and inode, that are the service's own.
+
+    Raises:
+        NotFoundError: the directory cannot be opened.
+    """
+    base = os.path.realpath(os.fsencode(root))
+    folders = [directory]
+    chunk = Chunk()
+    left = limit if limit is not None else -1
+    due = time.monotonic() + CHUNK_SECONDS
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = os.scandir(os.path.join(base, folder))
+        except OSError as error:
+            reason = error.strerror or "it cannot be opened"
+            if folder == directory:
+                raise NotFoundError(f"the directory cannot be opened: {reason}") from error
+            chunk.unreadable.append((folder, f"the folder cannot be opened: {reason}"))
+            continue
+        prefix = b"" if folder == b"." else folder + b"/"
+        with entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    if recursive:
+                        folders.append(prefix + entry.name)
+                elif left and _is_wanted(entry, matches, leave_out):
+                    chunk.files.append(prefix + entry.name)
+                    left -= 1
+                if len(chunk) >= CHUNK_FILES or time.monotonic() >= due:
+                    yield chunk
+                    chunk = Chunk()
+                    due = time.monotonic() + CHUNK_SECONDS
+                if not left:
+                    folders.clear()
+                    break
+    yield chunk
+
+
+def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
+    """List the folders in `directory` by name, each with the number of files right in it."""
+    base = os.path.realpath(root)
+    prefix = "" if directory == b"." else os.fsdecode(directory) + "/"
+    with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
+        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return [
+        {"name": folder.name, "path": prefix + folder.name, "files": _count_files(folder.path)}
+        for folder in sorted(folders, key=lambda folder: folder.name.casefold())
+    ]
+
+
+def _count_files(path: str) -> int:
+    try:
+        with os.scandir(path) as entries:
+            return sum(entry.is_file(follow_symlinks=False) for entry in entries)
+    except OSError:
+        return 0
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_wanted(
+    entry: os.DirEntry[bytes],
+    matches: re.Pattern[str] | None,
+    leave_out: frozenset[tuple[int, int]],
+) -> bool:
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        if matches is not None and matches.match(os.fsdecode(entry.name)) is None:
+            return False
+        # The inode comes with the directory's entry; only where it is one of ours is the device
+        # asked for, which costs a call.
+        inode = entry.inode()
+        if any(inode == own for _, own in leave_out):
+            return (entry.stat(follow_symlinks=False).st_dev, inode) not in leave_out
+    except OSError:
+        return False
+    return True
+
+
+def identities(paths: tuple[Path, ...]) -> frozenset[tuple[int, int]]:
+    """Give device and inode of those of `paths` that are regular files."""
+    found = set()
+    for path in paths:
+        try:
+            status = path.lstat()
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)

@@ -1,0 +1,59 @@
+"""What can go wrong in an ingest, split by whose fault it is."""
+
+from collections.abc import Mapping
+
+
+class IngestError(Exception):
+    """
+    An ingest cannot be started, read or go on.
+
+    `status` is the HTTP status that says the same; the text is meant for the one who asked.
+    """
+
+    status = 500
+
+
+class MessageError(Exception):
+    """Something failed, and the text alone says what: it is shown without the class's name."""
+
+
+class SettingsError(IngestError):
+    """A setting has a value that cannot be used; the operator's to mend."""
+
+
+class CatalogueError(IngestError):
+    """The catalogue cannot be opened, read or written; the operator's to mend."""
+
+    status = 503
+
+
+class ExecutorError(IngestError):
+    """The executor takes no more work."""
+
+
+class NotFoundError(IngestError):
+    """There is no such session or directory."""
+
+    status = 404
+
+
+class ForbiddenError(IngestError):
+    """A directory outside the ingest root, or one that may not be read."""
+
+    status = 403
+
+
+class InvalidRequestError(IngestError):
+    """Fields of a request have wrong values; `fields` tells by name what is wrong with each."""
+
+    status = 422
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {message}" for name, message in fields.items()))
+        self.fields = fields
+
+
+class TooManySessionsError(IngestError):
+    """As many sessions run as may."""
+
+    status = 503

@@ -1,0 +1,93 @@
+"""The report of a session: one record a file, as NDJSON or CSV. Pure."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from ingest.catalogue import Recorded, shown
+from ingest.session import iso
+
+FIELDS = (
+    "file",
+    "status",
+    "error",
+    "size",
+    "modified",
+    "sha256",
+    "media_type",
+    "metadata",
+    "counters",
+)
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""
+What makes a spreadsheet take a cell for a formula.
+
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
+
+
+def ndjson(rows: Sequence[Recorded]) -> bytes:
+    """Write rows as lines of JSON, https://github.com/ndjson/ndjson-spec."""
+    return b"".join(orjson.dumps(_record(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+
+
+def csv_header() -> bytes:
+    """Write the line of column names."""
+    return _csv([FIELDS])
+
+
+def csv_rows(rows: Sequence[Recorded]) -> bytes:
+    """Write rows as CSV (RFC 4180), metadata and counters as JSON, no cell a formula."""
+    return _csv(
+        [
+            (
+                _cell(shown(row.path)),
+                row.status,
+                _cell(row.error),
+                row.size,
+                _modified(row),
+                row.sha256,
+                _cell(row.media_type),
+                row.metadata,
+                row.counters,
+            )
+            for row in rows
+        ]
+    )
+
+
+def _record(row: Recorded) -> dict[str, Any]:
+    return {
+        "file": shown(row.path),
+        "status": row.status,
+        "error": row.error,
+        "size": row.size,
+        "modified": _modified(row),
+        "sha256": row.sha256,
+        "media_type": row.media_type,
+        "metadata": _json(row.metadata),
+        "counters": _json(row.counters),
+    }
+
+
+def _json(text: str | None) -> orjson.Fragment:
+    return orjson.Fragment(text or "{}")
+
+
+def _modified(row: Recorded) -> str | None:
+    return None if row.modified is None else iso(row.modified / 1e9)
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(text: str | None) -> str | None:
+    """Put an apostrophe before what a spreadsheet would run."""
+    return f"'{text}" if text and text.startswith(FORMULA_STARTS) else text

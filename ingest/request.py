@@ -1,0 +1,123 @@
+"""What a session is asked to do: the fields of a start request, checked."""
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ingest.errors import InvalidRequestError
+
+PATTERN_LIMIT = 1000
+"""Characters of a pattern: far more than people type, and short to match."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    One ingest that somebody asks for.
+
+    Raises:
+        InvalidRequestError: naming every field that has a wrong value, all at once.
+    """
+
+    directory: str = "."
+    pattern: str = "*"
+    recursive: bool = True
+    max_files: int | None = None
+    retry_of: str | None = None
+    skip_existing: bool = False
+
+    def __post_init__(self) -> None:
+        errors = {
+            name: message
+            for name, message in (
+                ("directory", _check_directory(self.directory)),
+                ("pattern", _check_pattern(self.pattern)),
+                ("recursive", _check_boolean(self.recursive)),
+                ("max_files", _check_max_files(self.max_files)),
+                ("retry_of", _check_retry_of(self.retry_of)),
+                ("skip_existing", _check_boolean(self.skip_existing)),
+            )
+            if message
+        }
+        if errors:
+            raise InvalidRequestError(errors)
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> "Request":
+        """
+        Take the fields by name, and refuse those that there are not.
+
+        Raises:
+            InvalidRequestError: naming every bad and every unknown field.
+        """
+        names = [field.name for field in fields(cls)]
+        errors = {
+            name: f"unknown field; there are {', '.join(names)}"
+            for name in given
+            if name not in names
+        }
+        try:
+            request = cls(**{name: given[name] for name in names if name in given})
+        except InvalidRequestError as error:
+            errors = {**error.fields, **errors}
+        if errors:
+            raise InvalidRequestError(errors)
+        return request
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Give all fields by name."""
+        return asdict(self)
+
+    def matcher(self) -> re.Pattern[str] | None:
+        """Compile `pattern` for whole names; None takes every name."""
+        globs = _globs(self.pattern)
+        if "*" in globs:
+            return None
+        return re.compile("|".join(map(fnmatch.translate, globs)), re.IGNORECASE)
+
+
+def _globs(pattern: str) -> list[str]:
+    return [stripped for glob in pattern.split("|") if (stripped := glob.strip())]
+
+
+def _check_directory(value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"{_type(value)}; it has to be text, a directory below the ingest root"
+    if not value or "\0" in value:
+        return "empty, or with a NUL in it; '.' is the ingest root"
+    return None
+
+
+def _check_pattern(value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"{_type(value)}; it has to be text, such as *.jpg|*.png"
+    if not _globs(value):
+        return "empty; * takes every file"
+    if len(value) > PATTERN_LIMIT:
+        return f"{len(value):,} characters; the limit is {PATTERN_LIMIT:,}"
+    return None
+
+
+def _check_boolean(value: object) -> str | None:
+    return None if isinstance(value, bool) else f"{_type(value)}; it has to be true or false"
+
+
+def _check_max_files(value: object) -> str | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return None
+    shown = value if isinstance(value, int) and not isinstance(value, bool) else _type(value)
+    return f"{shown}; it has to be a whole number of 1 or more, or null"
+
+
+def _check_retry_of(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return None
+    return f"{_type(value)}; it has to be a session's id, or null"
+
+
+def _type(value: object) -> str:
+    names = {str: "text", bool: "a boolean", int: "a number", float: "a number", dict: "an object",
+             list: "a list", type(None): "null"}  # fmt: skip
+    return names.get(type(value), type(value).__name__)

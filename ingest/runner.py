@@ -1,0 +1,300 @@
+"""Running a session: find its files, have them processed, record, count, announce."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.announcer import Announcer
+from ingest.batch import BUDGET, Item, Report, failure
+from ingest.catalogue import Catalogue, Stored, shown
+from ingest.discovery import Chunk, discover, identities
+from ingest.errors import IngestError
+from ingest.session import FileError, Session, Status
+from ingest.work import BatchError, Work
+
+logger = logging.getLogger("ingest")
+
+PAGE = 2000
+"""Files read from the catalogue at a time, so that a million of them are never in memory."""
+
+FIRST_BATCH = 8
+"""Files in a session's first batch, when nothing is known of how long they take."""
+
+CANCEL_GRACE = 1.0
+"""Seconds that batches under way are given to be recorded after a cancellation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the sessions of one application share."""
+
+    root: Path
+    catalogue: Catalogue
+    work: Work
+    turns: asyncio.Semaphore
+    """
+    One for each batch that may be under way. A session asks for one turn at a time and the
+    semaphore is first come, first served: so sessions take turns, however large they are.
+    """
+    threads: ThreadPoolExecutor
+    """For what blocks on the file system."""
+
+
+class Runner:
+    """
+    Runs one session to its end.
+
+    A file's outcome is recorded before it is counted, and counted before it is announced: what
+    was shown is never lost. Cancelling the task of `run` stops the session without ending it;
+    another `run`, after a restart, goes on from what was recorded.
+    """
+
+    def __init__(
+        self, session: Session, stored: Stored, announcer: Announcer, around: Surroundings
+    ) -> None:
+        self._session = session
+        self._stored = stored
+        self._announcer = announcer
+        self._around = around
+        self._catalogue = around.catalogue
+        self._root = str(Path(around.root).resolve())
+        self._cancelled = asyncio.Event()
+        if stored.cancelled:
+            self._cancelled.set()
+        self._errors_numbered = session.errors
+        self._resumed = session.total > 0
+        self._page: deque[Item] = deque()
+        self._suspects: deque[Item] = deque()
+        self._after = 0
+        self._exhausted = False
+        self._batch_files = FIRST_BATCH
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._failed: Exception | None = None
+
+    def cancel(self) -> None:
+        """End the session as cancelled, once the batches under way are recorded."""
+        self._cancelled.set()
+
+    async def run(self) -> bool:
+        """Find, process, and end; False if the end could be told but not recorded."""
+        logger.info("session %s: %s", self._session.id, self._session.status)
+        try:
+            if self._session.status is Status.STARTING:
+                await self._find()
+            self._session.begin_processing(time.time())
+            self._announcer.changed()
+            await self._process()
+            status = Status.CANCELLED if self._cancelled.is_set() else Status.COMPLETED
+            return await self._finish(status)
+        except IngestError as error:
+            return await self._finish(Status.ERROR, str(error))
+        except Exception as error:
+            logger.exception("session %s failed", self._session.id)
+            return await self._finish(Status.ERROR, f"internal error: {type(error).__name__}")
+        finally:
+            self._announcer.stop()
+            await self._drop_batches()
+
+    async def _find(self) -> None:
+        request = self._stored.request
+        if request.retry_of is not None:
+            if not self._resumed:
+                files = await self._catalogue.add_failed_of(self._stored.number, request.retry_of)
+                self._session.found(files, time.time())
+        else:
+            await self._find_in_tree()
+        if not self._cancelled.is_set():
+            await self._catalogue.set_status(self._stored.number, Status.PROCESSING)
+
+    async def _find_in_tree(self) -> None:
+        request = self._stored.request
+        chunks = discover(
+            self._around.root,
+            self._stored.directory,
+            matches=request.matcher(),
+            recursive=request.recursive,
+            limit=request.max_files,
+            leave_out=identities(self._catalogue.files),
+        )
+        loop = asyncio.get_running_loop()
+        while not self._cancelled.is_set():
+            chunk = await loop.run_in_executor(self._around.threads, _next, chunks)
+            if chunk is None:
+                break
+            await self._add(chunk)
+
+    async def _add(self, chunk: Chunk) -> None:
+        number = self._stored.number
+        reasons = dict(chunk.unreadable)
+        paths: Sequence[bytes] = [*chunk.files, *reasons]
+        if self._resumed:
+            paths = await self._catalogue.unknown(number, paths)
+        if not paths:
+            return
+        first = self._session.total + 1
+        await self._catalogue.add_found(number, first, paths)
+        self._session.found(len(paths), time.time())
+        self._announcer.changed()
+        for n, path in enumerate(paths, first):
+            if path in reasons:
+                item = Item(n, path)
+                await self._record([item], failure(item, reasons[path]))
+
+    async def _process(self) -> None:
+        cancellation = asyncio.create_task(self._cancelled.wait())
+        try:
+            while not self._cancelled.is_set() and self._failed is None:
+                batch = await self._next_batch()
+                if batch:
+                    if await self._take_turn(cancellation):
+                        self._begin(batch)
+                elif self._under_way:
+                    # What is under way may come back unfinished, or to be tried one by one.
+                    await _first([*self._under_way, cancellation])
+                else:
+                    break
+        finally:
+            cancellation.cancel()
+        if self._failed is not None:
+            raise self._failed
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=CANCEL_GRACE)
+
+    async def _take_turn(self, cancellation: asyncio.Task[bool]) -> bool:
+        """Wait for a turn, unless the session is cancelled first."""
+        turns = self._around.turns
+        if not turns.locked():
+            return await turns.acquire()
+        turn = asyncio.create_task(turns.acquire())
+        try:
+            await _first([turn, cancellation])
+        finally:
+            if not turn.done():
+                turn.cancel()
+        return turn.done() and not turn.cancelled()
+
+    async def _next_batch(self) -> list[Item]:
+        if self._suspects:
+            return [self._suspects.popleft()]
+        if not self._page and not self._exhausted:
+            await self._read_page()
+        size = min(self._batch_files, self._around.work.batch_files, len(self._page))
+        return [self._page.popleft() for _ in range(size)]
+
+    async def _read_page(self) -> None:
+        found = await self._catalogue.pending(self._stored.number, self._after, PAGE)
+        self._exhausted = len(found) < PAGE
+        if found:
+            self._after = found[-1].n
+        known = {}
+        if self._stored.request.skip_existing:
+            known = await self._catalogue.known([file.path for file in found])
+        self._page.extend(
+            Item(file.n, file.path, known.get(file.path, frozenset())) for file in found
+        )
+
+    def _begin(self, batch: list[Item]) -> None:
+        self._session.begun(shown(batch[0].path), time.time())
+        self._announcer.changed()
+        task = asyncio.create_task(self._do(batch))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _do(self, batch: list[Item]) -> None:
+        try:
+            try:
+                report = await self._around.work.do(self._root, batch)
+            finally:
+                self._around.turns.release()
+            rest = batch[report.finished :]
+            self._page.extendleft(reversed(rest))
+            self._size_batches(report, whole=not rest)
+            await self._record(batch, report)
+        except BatchError as error:
+            if len(batch) == 1:
+                await self._fail(batch[0], str(error))
+            else:
+                # One of them did it. Alone, each is judged by what it does itself.
+                self._suspects.extend(batch)
+        except Exception as error:  # noqa: BLE001 - the session's task raises it
+            self._failed = error
+
+    async def _fail(self, item: Item, message: str) -> None:
+        try:
+            await self._record([item], failure(item, message))
+        except IngestError as error:
+            self._failed = error
+
+    def _size_batches(self, report: Report, *, whole: bool) -> None:
+        if not whole:
+            self._batch_files = max(1, report.finished)
+        elif report.seconds < BUDGET / 2 and report.finished == self._batch_files:
+            self._batch_files = min(2 * self._batch_files, self._around.work.batch_files)
+
+    async def _record(self, batch: Sequence[Item], report: Report) -> None:
+        now = time.time()
+        paths = {item.n: item.path for item in batch[: report.finished]}
+        errors = [
+            FileError(n, shown(paths[file]), message, now)
+            for n, (file, message) in enumerate(report.failed, self._errors_numbered + 1)
+        ]
+        self._errors_numbered += len(errors)
+        numbered = [
+            (error.n, file, now) for error, (file, _) in zip(errors, report.failed, strict=True)
+        ]
+        await self._catalogue.record(self._stored.number, report.outcomes, numbered)
+        self._session.record(
+            done=report.done,
+            skipped=report.skipped,
+            errors=errors,
+            counters=report.counters,
+            last=shown(batch[report.finished - 1].path),
+            now=now,
+        )
+        self._announcer.changed()
+
+    async def _finish(self, status: Status, error: str | None = None) -> bool:
+        await self._drop_batches()
+        now = time.time()
+        session = self._session
+        session.finish(status, now, error)
+        event_id, snapshot = self._announcer.final()
+        recorded = True
+        try:
+            await self._catalogue.finish(self._stored.number, status, now, event_id, snapshot)
+        except IngestError as failure_:
+            recorded = False
+            # Told all the same. On disk it is unfinished: the next start goes on with it.
+            session.finish(Status.ERROR, now, str(failure_))
+            event_id, snapshot = self._announcer.final()
+        await self._announcer.announce_final(event_id, snapshot)
+        logger.info(
+            "session %s: %s after %.1f s, %d done, %d skipped, %d errors",
+            session.id,
+            session.status,
+            now - session.start_time,
+            session.done,
+            session.skipped,
+            session.errors,
+        )
+        return recorded
+
+    async def _drop_batches(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+
+async def _first(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _next(chunks: Iterator[Chunk]) -> Chunk | None:
+    return next(chunks, None)

@@ -1,0 +1,297 @@
+"""The store: all sessions of one application, from its start to its end."""
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ingest.announcer import Announcer, Publish
+from ingest.catalogue import Catalogue, Recorded, Stored
+from ingest.discovery import list_directories, resolve
+from ingest.errors import (
+    IngestError,
+    InvalidRequestError,
+    NotFoundError,
+    TooManySessionsError,
+)
+from ingest.outcome import AsyncProcessor, Processor
+from ingest.processing import make_work
+from ingest.request import Request
+from ingest.runner import Runner, Surroundings
+from ingest.session import FileError, Session
+from ingest.settings import Settings
+
+logger = logging.getLogger("ingest")
+
+T = TypeVar("T")
+
+FILE_THREADS = 32
+"""Threads for what blocks on the file system; each lives only once it is needed."""
+
+LISTED = 100
+"""Sessions in a list."""
+
+ERRORS_PAGE = 1000
+"""Errors given at a time."""
+
+REPORT_PAGE = 500
+"""Records of a report read at a time: some 200 KB."""
+
+PRUNE_SECONDS = 60.0
+"""Between two looks for sessions whose retention is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A session that is not at its end, with what runs it."""
+
+    stored: Stored
+    session: Session
+    runner: Runner
+    task: asyncio.Task[bool]
+
+
+class Store:
+    """
+    The sessions of one process: those that run, in memory; all of them, in the catalogue.
+
+    `publish` is given every snapshot, encoded, in order; `forget` the id of a session whose last
+    snapshot can be read from the catalogue from then on.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publish: Publish,
+        forget: Callable[[str], None],
+        *,
+        process: Processor | AsyncProcessor | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        self._settings = settings
+        self._publish = publish
+        self._forget = forget
+        self._process = process
+        self._executor = executor
+        self._life = secrets.token_hex(4)
+        self._catalogue = Catalogue(settings.database)
+        self._running: dict[str, Running] = {}
+        self._starting = 0
+        self._cleanup = contextlib.AsyncExitStack()
+        self._around: Surroundings | None = None
+
+    @property
+    def running(self) -> int:
+        """How many sessions are not at their end."""
+        return len(self._running)
+
+    async def open(self) -> None:
+        """
+        Open the catalogue, start the workers, and go on with every session that was interrupted.
+
+        Raises:
+            CatalogueError: the catalogue cannot be opened.
+            SettingsError: the root is no directory, or the processor cannot be loaded.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            work = make_work(self._settings, self._process, self._executor, stack)
+            stack.push_async_callback(self._catalogue.close)
+            await self._catalogue.open()
+            threads = ThreadPoolExecutor(FILE_THREADS, "ingest-files")
+            stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+            self._around = Surroundings(
+                self._settings.root, self._catalogue, work,
+                asyncio.Semaphore(work.concurrency), threads,
+            )  # fmt: skip
+            stack.push_async_callback(self._stop)
+            for stored in await self._catalogue.unfinished():
+                logger.info("session %s: goes on after an interruption", stored.id)
+                self._run(stored, await self._catalogue.restore(stored))
+            pruning = asyncio.create_task(self._prune())
+            stack.callback(pruning.cancel)
+            self._cleanup = stack.pop_all()
+
+    async def close(self) -> None:
+        """Stop every session where it is, to go on at the next start, and end the workers."""
+        await self._cleanup.aclose()
+
+    async def start(self, request: Request, key: str | None = None) -> str:
+        """
+        Start a session and give its id; `key` makes a repeated call give the first one's.
+
+        Raises:
+            InvalidRequestError, NotFoundError, ForbiddenError: for what is asked.
+            TooManySessionsError: to be tried again later.
+            CatalogueError: nothing was started.
+        """
+        if key is not None and (earlier := await self._catalogue.session_of_key(key)):
+            return _same(earlier, request)
+        if len(self._running) + self._starting >= self._settings.max_sessions:
+            raise TooManySessionsError(
+                f"{self._settings.max_sessions} sessions run already, which is the limit; "
+                "start this one when another has ended"
+            )
+        self._starting += 1
+        try:
+            # A client that goes away now must not leave a session that nobody runs.
+            return await asyncio.shield(asyncio.create_task(self._start(request, key)))
+        finally:
+            self._starting -= 1
+
+    async def cancel(self, session_id: str) -> bool:
+        """
+        End a session as cancelled; False if it is at its end already.
+
+        Raises:
+            NotFoundError: there is no such session.
+            CatalogueError: the wish could not be recorded.
+        """
+        running = self._running.get(session_id)
+        if running is None:
+            await self.finished(session_id)
+            return False
+        await self._catalogue.set_cancelled(running.stored.number)
+        running.runner.cancel()
+        return True
+
+    async def finished(self, session_id: str) -> Stored:
+        """
+        Look up a session in the catalogue.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        stored = await self._catalogue.session(session_id)
+        if stored is None:
+            raise NotFoundError(f"no session {session_id!r}; it may have been too long ago")
+        return stored
+
+    async def newest(self) -> list[Stored]:
+        """List the sessions started last, the newest first."""
+        return await self._catalogue.newest(LISTED)
+
+    async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
+        """
+        List errors numbered above `n`, ascending, a thousand at most; and tell how many there are.
+
+        Raises:
+            NotFoundError: there is no such session.
+        """
+        return await self._catalogue.errors_after(await self._number(session_id), n, ERRORS_PAGE)
+
+    async def report(self, session_id: str) -> AsyncIterator[list[Recorded]]:
+        """
+        Give what is recorded, a page at a time, in the order found.
+
+        Raises:
+            NotFoundError: there is no such session; at this call, not at the first page.
+        """
+        return self._pages(await self._number(session_id))
+
+    async def directories(self, path: str) -> dict[str, Any]:
+        """
+        List the folders in `path`.
+
+        Raises:
+            InvalidRequestError, NotFoundError, ForbiddenError: as for a start.
+        """
+        directory = await self._in_thread(partial(resolve, self._settings.root, path))
+        listed = await self._in_thread(partial(list_directories, self._settings.root, directory))
+        shown = Path(directory.decode("utf-8", "replace"))
+        parent = None if directory == b"." else str(shown.parent)
+        return {"path": str(shown), "parent": parent, "directories": listed}
+
+    async def _start(self, request: Request, key: str | None) -> str:
+        directory = b"."
+        if request.retry_of is None:
+            directory = await self._in_thread(
+                partial(resolve, self._settings.root, request.directory)
+            )
+        else:
+            await self._check_retry(request.retry_of)
+        session = Session(secrets.token_urlsafe(12), time.time())
+        stored = await self._catalogue.add_session(
+            session.id, request, directory, session.start_time, key
+        )
+        if stored.id != session.id:  # the same key came twice at once, and this is the second
+            return _same(stored, request)
+        self._run(stored, session)
+        return session.id
+
+    def _run(self, stored: Stored, session: Session) -> None:
+        assert self._around is not None
+        announcer = Announcer(
+            session, self._publish, life=self._life, min_interval=self._settings.min_interval
+        )
+        announcer.changed()
+        runner = Runner(session, stored, announcer, self._around)
+        # A context of its own: a session outlives the request that started it.
+        task = asyncio.get_running_loop().create_task(
+            runner.run(), name=f"session {session.id}", context=contextvars.Context()
+        )
+        self._running[session.id] = Running(stored, session, runner, task)
+        task.add_done_callback(partial(self._ended, session.id))
+
+    def _ended(self, session_id: str, task: asyncio.Task[bool]) -> None:
+        del self._running[session_id]
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            logger.error("session %s broke off", session_id, exc_info=error)
+        elif task.result():
+            self._forget(session_id)
+
+    async def _stop(self) -> None:
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                for session_id in await self._catalogue.prune(
+                    time.time() - self._settings.retention
+                ):
+                    logger.info("session %s: forgotten, its retention is over", session_id)
+            except IngestError as error:
+                logger.warning("old sessions stay for now: %s", error)
+            await asyncio.sleep(min(PRUNE_SECONDS, max(1.0, self._settings.retention / 4)))
+
+    async def _check_retry(self, session_id: str) -> None:
+        stored = await self.finished(session_id)
+        if not stored.status.terminal:
+            raise InvalidRequestError(
+                {"retry_of": f"session {session_id!r} still runs; wait for its end or cancel it"}
+            )
+
+    async def _number(self, session_id: str) -> int:
+        running = self._running.get(session_id)
+        return running.stored.number if running else (await self.finished(session_id)).number
+
+    async def _pages(self, number: int) -> AsyncIterator[list[Recorded]]:
+        after = 0
+        while rows := await self._catalogue.outcomes(number, after, REPORT_PAGE):
+            yield rows
+            after = rows[-1].n
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        assert self._around is not None
+        return await asyncio.get_running_loop().run_in_executor(self._around.threads, call)
+
+
+def _same(earlier: Stored, request: Request) -> str:
+    if earlier.request != request:
+        raise InvalidRequestError(
+            {"Idempotency-Key": "used before, for another request; take a new key for a new one"}
+        )
+    return earlier.id

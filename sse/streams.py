@@ -1,0 +1,218 @@
+"""The open streams of one application: their limits, their one timer, their common end."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from sse.asgi import Headers, Receive, Scope, Send
+from sse.channel import Channel, Frame
+from sse.feed import Feed
+from sse.server import may_step
+from sse.stream import NEVER, DirectStream, Limits, OwnTaskStream, Stream
+
+logger = logging.getLogger("sse")
+
+HEADERS: Headers = [
+    (b"content-type", b"text/event-stream"),
+    # A stream that is stored, or compressed and so buffered, on its way is not live.
+    (b"cache-control", b"no-store, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+JITTER = 0.1
+"""How far reconnection times and ages vary, so that clients do not all come back at once."""
+
+DRAIN_GRACE = 0.5
+"""Seconds that `drain` gives to clients which have not read what they were sent."""
+
+SWEEP_SLICE = 256
+"""Streams looked at before the event loop gets its turn; a heartbeat for each takes some 3 ms."""
+
+TICKS = 4
+"""Ticks of the timer in the shortest of the times that it keeps: so late may a heartbeat be."""
+
+
+class StreamsError(Exception):
+    """A stream cannot be opened."""
+
+
+class TooManyStreamsError(StreamsError):
+    """As many streams are open as the application allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsStatistics:
+    """Streams open now; opened, frames sent and frames skipped in all, of those that ended."""
+
+    open: int
+    opened: int
+    frames_sent: int
+    frames_skipped: int
+
+
+class Streams:
+    """
+    Streams channels over ASGI, and knows all that are open.
+
+    Args:
+        heartbeat: seconds of silence before a comment is sent.
+        retry_ms: the reconnection time that clients are told, in milliseconds.
+        send_timeout: seconds a client may leave unread what the server buffers no further.
+        max_age: seconds after which a stream ends for its client to reconnect; 0 is never.
+        limit: streams that may be open at once.
+        clock: seconds, monotonic; the running loop's if none is given.
+
+    Raises:
+        ValueError: a time that is not above 0, where it has to be.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        heartbeat: float = 15.0,
+        retry_ms: int = 1000,
+        send_timeout: float = 30.0,
+        max_age: float = 3600.0,
+        limit: int = 20_000,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        for name, value in (("heartbeat", heartbeat), ("send_timeout", send_timeout)):
+            if not value > 0:
+                raise ValueError(f"{name} is {value}; it has to be above 0 seconds")
+        self._limits = Limits(heartbeat, send_timeout, max_age or NEVER)
+        self._period = min(1.0, *(t / TICKS for t in (heartbeat, send_timeout, max_age or NEVER)))
+        self._retry_ms = retry_ms
+        self._limit = limit
+        self._clock = clock
+        self._open: dict[Stream, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._emptied: asyncio.Event | None = None
+        self._opened = self._frames_sent = self._frames_skipped = 0
+
+    async def serve(
+        self,
+        channel: Channel,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        headers: Headers | None = None,
+    ) -> None:
+        """
+        Answer a GET or HEAD request with the channel's frames, until either side ends it.
+
+        The newest frame goes out at once, unless the request's `Last-Event-ID` says that the
+        client has it. A client that has the last frame of a closed channel is answered `204`,
+        which tells an EventSource to stop. `headers` are added to the answer's own.
+
+        Raises:
+            TooManyStreamsError: before anything was sent.
+        """
+        extra = headers or []
+        has_newest = _has_newest(channel, scope)
+        if channel.closed and has_newest:
+            await _answer(send, 204, extra)
+        elif scope["method"] == "HEAD":
+            await _answer(send, 200, HEADERS + extra)
+        else:
+            if len(self._open) >= self._limit:
+                raise TooManyStreamsError(f"{len(self._open)} streams are open; no more fit")
+            await self._run(channel, receive, send, HEADERS + extra, has_newest=has_newest)
+
+    def end(self) -> None:
+        """End every stream cleanly now, and each later one right after its first frame."""
+        self._draining = True
+        for stream in tuple(self._open):
+            stream.end()
+
+    async def drain(self) -> None:
+        """End every stream, and cut after half a second those whose clients do not read."""
+        self.end()
+        if self._open:
+            self._emptied = asyncio.Event()
+            try:
+                async with asyncio.timeout(DRAIN_GRACE):
+                    await self._emptied.wait()
+            except TimeoutError:
+                self.cut()
+
+    def cut(self) -> None:
+        """End every stream that is still open, whatever its client has read."""
+        for stream in tuple(self._open):
+            stream.cut()
+
+    def statistics(self) -> StreamsStatistics:
+        """Count streams and frames."""
+        return StreamsStatistics(
+            len(self._open), self._opened, self._frames_sent, self._frames_skipped
+        )
+
+    async def _run(
+        self, channel: Channel, receive: Receive, send: Send, headers: Headers, *, has_newest: bool
+    ) -> None:
+        clock = self._clock or asyncio.get_running_loop().time
+        retry = f"retry: {_vary(self._retry_ms):.0f}\n".encode()
+        feed = Feed(channel, retry, channel.newest if has_newest else None, self._draining)
+        limits = self._limits
+        limits = Limits(limits.heartbeat, limits.send_timeout, _vary(limits.max_age))
+        kind = DirectStream if may_step(send) else OwnTaskStream
+        stream = kind(feed, receive, send, limits, clock)
+        self._open[stream] = None
+        self._opened += 1
+        self._arm()
+        try:
+            await stream.run(headers)
+        finally:
+            self._forget(stream)
+
+    def _forget(self, stream: Stream) -> None:
+        del self._open[stream]
+        if self._emptied is not None and not self._open:
+            self._emptied.set()
+        self._frames_sent += stream.feed.frames_sent
+        self._frames_skipped += stream.feed.frames_skipped
+        logger.info(
+            "stream closed after %.1f s: %d frames sent, %d skipped",
+            stream.clock() - stream.opened_at,
+            stream.feed.frames_sent,
+            stream.feed.frames_skipped,
+        )
+
+    def _arm(self) -> None:
+        if self._timer is None and self._open:
+            self._timer = asyncio.get_running_loop().call_later(self._period, self._tick)
+
+    def _tick(self) -> None:
+        self._sweep(iter(tuple(self._open)))
+
+    def _sweep(self, streams: Iterator[Stream]) -> None:
+        slice_ = tuple(islice(streams, SWEEP_SLICE))
+        for stream in slice_:
+            stream.tick(stream.clock())
+        if slice_:
+            asyncio.get_running_loop().call_soon(self._sweep, streams)
+        else:
+            self._timer = None
+            self._arm()
+
+
+def _vary(value: float) -> float:
+    return value * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, no secret
+
+
+def _has_newest(channel: Channel, scope: Scope) -> bool:
+    newest: Frame | None = channel.newest
+    if newest is None:
+        return False
+    wanted = newest.id.encode()
+    return any(name == b"last-event-id" and value == wanted for name, value in scope["headers"])
+
+
+async def _answer(send: Send, status: int, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

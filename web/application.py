@@ -1,0 +1,326 @@
+"""The application: one ASGI callable, its start and its end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import orjson
+
+from ingest.errors import IngestError, InvalidRequestError, TooManySessionsError
+from ingest.outcome import AsyncProcessor, Processor
+from ingest.request import Request as IngestRequest
+from ingest.settings import Settings
+from sse import Streams
+from sse.asgi import Receive, Scope, Send
+from web import response as responses
+from web.errors import ClientGoneError, HTTPError, UnauthorizedError, UnavailableError
+from web.guard import Guard
+from web.polling import Follower, Polling
+from web.request import Request, readings
+from web.response import Response
+from web.routes import RETRY_AFTER, Routes
+from web.sessions import LocalSessions, Sessions
+from web.signals import SignalChain
+from web.static import Static
+
+logger = logging.getLogger("web")
+
+DRAIN_SECONDS = 0.5
+"""From the signal to the cut of streams whose clients do not read."""
+
+
+class Parts:
+    """What an application consists of while it runs."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.guard = Guard(settings)
+        self.streams = Streams(
+            heartbeat=settings.heartbeat,
+            retry_ms=settings.retry,
+            send_timeout=settings.send_timeout,
+            max_age=settings.max_stream_age,
+            limit=settings.max_streams,
+        )
+        self.polling = Polling(settings)
+        self.static = Static()
+        self.routes = Routes(sessions, self.streams, self.polling, self.static, self.guard)
+
+    def stop_waiting(self) -> None:
+        """End all streams and long polls, and let no new one begin to last."""
+        self.routes.stopping = True
+        self.streams.end()
+        self.polling.stop()
+
+
+class Application:
+    """
+    The ingest service as an ASGI application.
+
+    Made inert: it opens, starts and writes nothing before its lifespan, or its first request
+    where the host gives it none. Nothing is global; two in one process do not meet.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        *,
+        process: Processor | AsyncProcessor | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        self._settings = settings
+        self._process = process
+        self._executor = executor
+        self._parts: Parts | None = None
+        self._opening = asyncio.Lock()
+        self._signals = SignalChain(self._hear_signal)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, as the ASGI specification says."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": "no websockets here"})
+        else:
+            raise NotImplementedError(f"scopes of type {scope['type']!r} are not served")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator["Application"]:
+        """
+        Run the service inside a host's own lifespan.
+
+        Raises:
+            IngestError: it cannot start; the text says what to do.
+        """
+        await self._open()
+        try:
+            yield self
+        finally:
+            await self._close()
+
+    async def drain(self) -> None:
+        """
+        End all streams and long polls, cleanly and within half a second.
+
+        For a server or host with a shutdown of its own, to be awaited before it waits for open
+        responses. Later requests are still answered, streams with the newest frame and their end.
+        """
+        if self._parts is not None:
+            self._parts.stop_waiting()
+            await self._parts.streams.drain()
+
+    async def start(self, *, idempotency_key: str | None = None, **fields: Any) -> str:
+        """
+        Start a session and give its id; the fields are those of the HTTP request.
+
+        Raises:
+            IngestError: it cannot be started; see `ingest.errors`.
+        """
+        parts = await self._open()
+        return await parts.sessions.start(IngestRequest.from_mapping(fields), idempotency_key)
+
+    async def cancel(self, session_id: str) -> bool:
+        """
+        End a session as cancelled; False if it is at its end already.
+
+        Raises:
+            IngestError: there is no such session, or the wish could not be recorded.
+        """
+        return await (await self._open()).sessions.cancel(session_id)
+
+    async def snapshot(self, session_id: str) -> dict[str, Any]:
+        """
+        Give the newest snapshot of a session.
+
+        Raises:
+            IngestError: there is no such session.
+        """
+        channel = await (await self._open()).sessions.channel(session_id)
+        assert channel.newest is not None
+        snapshot: dict[str, Any] = orjson.loads(channel.newest.data)
+        return snapshot
+
+    async def watch(self, session_id: str) -> AsyncIterator[dict[str, Any]]:
+        """
+        Give the newest snapshot, and each newer one, until the session ends.
+
+        One who is slow skips to the newest, like every other who watches.
+
+        Raises:
+            IngestError: there is no such session.
+        """
+        channel = await (await self._open()).sessions.channel(session_id)
+        follower = Follower(channel)
+        seen = None
+        try:
+            while True:
+                if channel.newest is not None and channel.newest is not seen:
+                    seen = channel.newest
+                    yield orjson.loads(seen.data)
+                elif channel.closed:
+                    return
+                else:
+                    await follower.wait()
+        finally:
+            follower.close()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._open()
+        except IngestError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self) -> Parts:
+        if self._parts is not None:
+            return self._parts
+        async with self._opening:
+            if self._parts is None:
+                settings = self._settings()
+                sessions = LocalSessions(settings, process=self._process, executor=self._executor)
+                parts = await asyncio.to_thread(Parts, settings, sessions)
+                await sessions.open()
+                self._loop = asyncio.get_running_loop()
+                self._signals.install()
+                self._parts = parts
+        return self._parts
+
+    async def _close(self) -> None:
+        parts = self._parts
+        if parts is None:
+            return
+        self._signals.remove()
+        await self.drain()
+        await parts.sessions.close()
+        self._parts = None
+
+    def _hear_signal(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # a second signal, after the loop's end
+                self._loop.call_soon_threadsafe(self._stop_streams)
+
+    def _stop_streams(self) -> None:
+        if self._parts is not None:
+            self._parts.stop_waiting()
+            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._parts.streams.cut)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["query_string"].isascii():
+            # Servers write the query to their log as ASCII, and fail at what is none.
+            scope["query_string"] = quote(scope["query_string"], safe="%=&+").encode()
+        request = Request(scope, receive, send, scope["method"], scope["path"], "")
+        try:
+            parts = await self._open()
+        except IngestError as error:
+            logger.error("the service cannot start: %s", error)  # noqa: TRY400 - the text is all
+            refused = UnavailableError("the service cannot start; its log says why")
+            await responses.send(request, _refusal(refused), [])
+            return
+        for prefix, path in readings(scope):
+            request.prefix, request.path = prefix, path
+            if parts.routes.knows(path):
+                break
+        try:
+            answer = await self._answer(parts, request)
+            if answer is not None:
+                await responses.send(request, answer, parts.guard.headers(request))
+        except ClientGoneError:
+            return
+
+    async def _answer(self, parts: Parts, request: Request) -> Response | None:
+        guard = parts.guard
+        try:
+            guard.check_host(request)
+            if (preflight := guard.preflight(request)) is not None:
+                return preflight
+            if request.method == "POST":
+                guard.check_origin(request)
+            if request.path == "/" and (answer := await _sign_in(parts, request)) is not None:
+                return answer
+            if request.path != "/healthz":
+                guard.check_token(request)
+            return await parts.routes.answer(request)
+        except (HTTPError, IngestError) as error:
+            return _refusal(error)
+
+
+async def _sign_in(parts: Parts, request: Request) -> Response | None:
+    """Trade a token, in the form or in the address, for a cookie; or ask for one."""
+    guard = parts.guard
+    try:
+        guard.check_token(request)
+    except UnauthorizedError as error:
+        given = request.query.get("token", "")
+        if given:
+            # The server logs this scope's query when the answer begins.
+            request.scope["query_string"] = b"token=***"
+        if request.method == "POST":
+            form = parse_qsl((await request.body()).decode("utf-8", "replace"))
+            given = dict(form).get("token", "")
+        if not guard.is_token(given):
+            return parts.static.sign_in([*error.headers, *_reload(request)])
+        return Response(
+            303, headers=[guard.set_cookie(request), (b"location", b"./"), responses.NO_STORE]
+        )
+    if "token" in request.query:
+        request.scope["query_string"] = b"token=***"
+        return Response(303, headers=[(b"location", b"./"), responses.NO_STORE])
+    return None
+
+
+def _reload(request: Request) -> list[tuple[bytes, bytes]]:
+    """
+    Have a browser that comes from another site ask again, now as coming from ours.
+
+    It keeps a `SameSite=Strict` cookie to itself on a way that began elsewhere, a link in a mail
+    and the redirect after it, so one who is signed in would be asked for the token again.
+    """
+    if request.headers.get("sec-fetch-site") == "cross-site" and "cookie" not in request.headers:
+        return [(b"refresh", b"0")]
+    return []
+
+
+def _refusal(error: HTTPError | IngestError) -> Response:
+    headers = list(error.headers) if isinstance(error, HTTPError) else []
+    fields = error.fields if isinstance(error, HTTPError | InvalidRequestError) else {}
+    if isinstance(error, TooManySessionsError):
+        headers.append(RETRY_AFTER)
+    if error.status == 503 and RETRY_AFTER not in headers:
+        headers.append(RETRY_AFTER)
+    return responses.problem(error.status, str(error), fields=fields, headers=headers)
+
+
+def create_app(
+    settings: Settings | Callable[[], Settings] | None = None,
+    *,
+    process: Processor | AsyncProcessor | None = None,
+    executor: Executor | None = None,
+) -> Application:
+    """
+    Make the application.
+
+    Args:
+        settings: the settings, or a function that gives them when the application starts; the
+            defaults if there are none.
+        process: what is done with each file, instead of the built-in processor: a function of
+            its path, sync (run in `executor`) or async (run on the event loop).
+        executor: what runs a sync processor, instead of a pool of processes; it stays yours.
+
+    """
+    if settings is None:
+        settings = Settings()
+    given = settings
+    make = given if callable(given) else lambda: given
+    return Application(make, process=process, executor=executor)

@@ -1,0 +1,170 @@
+"""Who may ask: the host asked for, the origin of the page that asks, the token."""
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from ingest.settings import Settings
+from sse.asgi import Headers
+from web.errors import ForbiddenError, MisdirectedRequestError, UnauthorizedError
+from web.request import Request
+from web.response import Response
+
+COOKIE = "ingest_token"
+COOKIE_SECONDS = 30 * 24 * 3600
+
+CORS_METHODS = b"GET, HEAD, POST"
+CORS_REQUEST_HEADERS = b"authorization, content-type, idempotency-key, if-none-match, last-event-id"
+CORS_RESPONSE_HEADERS = b"deprecation, etag, location, retry-after, sunset"
+
+
+class Guard:
+    """Checks each request before a route sees it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._hosts = settings.allowed_hosts
+        self._origins = frozenset(settings.cors_origins)
+        self._token = settings.token
+        # The cookie is no use as a bearer token, nor for another application's.
+        self._cookie = (
+            hmac.new(settings.token.encode(), b"ingest-stream cookie", hashlib.sha256).hexdigest()
+            if settings.token
+            else ""
+        )
+
+    def check_host(self, request: Request) -> None:
+        """
+        Refuse a host name that is not ours: a page elsewhere may have had its own name, which its
+        browser trusts it with, point at this address (DNS rebinding).
+
+        Raises:
+            MisdirectedRequestError: the host is not one that is answered.
+        """
+        if "*" in self._hosts:
+            return
+        host = request.headers.get("host", "").lower()
+        if host not in self._hosts and _without_port(host) not in self._hosts:
+            raise MisdirectedRequestError(
+                f"the host {host!r} is not answered here; INGEST_ALLOWED_HOSTS names those that are"
+            )
+
+    def check_origin(self, request: Request) -> None:
+        """
+        Refuse what changes something if the page of another origin asks for it.
+
+        `Sec-Fetch-Site` is the browser's own word, out of a page's reach; behind a proxy that
+        puts another `Host` it is the one that is right.
+
+        Raises:
+            ForbiddenError: it is another's page.
+        """
+        origin = request.headers.get("origin")
+        site = request.headers.get("sec-fetch-site")
+        if origin is None:
+            if site in ("cross-site", "same-site"):
+                raise ForbiddenError("a page of another site may not do this")
+            return
+        if origin.lower() in self._origins or site == "same-origin":
+            return
+        host = _host_of(origin)
+        own = {request.headers.get(name, "").lower() for name in ("host", "x-forwarded-host")}
+        if not host or host not in own:
+            raise ForbiddenError(
+                f"the origin {origin!r} may not do this; INGEST_CORS_ORIGINS names those that may"
+            )
+
+    def check_token(self, request: Request) -> None:
+        """
+        Refuse who does not present the token, in a header or by the cookie that it bought.
+
+        Raises:
+            UnauthorizedError: no token, or a wrong one.
+        """
+        if self._token is None:
+            return
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.is_token(given.strip()):
+            return
+        if _same(_cookie(request), self._cookie):
+            return
+        raise UnauthorizedError(
+            "a token is needed: Authorization: Bearer …, or sign in at the page",
+            headers=[(b"www-authenticate", b'Bearer realm="ingest"')],
+        )
+
+    def is_token(self, given: str) -> bool:
+        """Tell whether `given` is the token, in the same time for every wrong one."""
+        return self._token is not None and _same(given, self._token)
+
+    def set_cookie(self, request: Request) -> tuple[bytes, bytes]:
+        """Give the header that signs a browser in."""
+        attributes = [
+            f"{COOKIE}={self._cookie}",
+            f"Path={request.url('/') if request.prefix else '/'}",
+            f"Max-Age={COOKIE_SECONDS}",
+            "HttpOnly",
+            "SameSite=Strict",
+        ]
+        forwarded = request.headers.get("x-forwarded-proto", "")
+        if "https" in (request.scope.get("scheme"), forwarded.lower()):
+            attributes.append("Secure")
+        return b"set-cookie", "; ".join(attributes).encode("latin-1")
+
+    def preflight(self, request: Request) -> Response | None:
+        """Answer a browser that asks whether a page of another origin may ask."""
+        if (
+            request.method != "OPTIONS"
+            or "access-control-request-method" not in request.headers
+            or not self._cors_origin(request)
+        ):
+            return None
+        return Response(
+            204,
+            headers=[
+                (b"access-control-allow-methods", CORS_METHODS),
+                (b"access-control-allow-headers", CORS_REQUEST_HEADERS),
+                (b"access-control-max-age", b"600"),
+            ],
+        )
+
+    def headers(self, request: Request) -> Headers:
+        """Give what every answer to this request carries: which origin's page may read it."""
+        if not self._origins:
+            return []
+        headers: Headers = [(b"vary", b"origin")]
+        if origin := self._cors_origin(request):
+            headers += [
+                (b"access-control-allow-origin", origin.encode("latin-1")),
+                (b"access-control-expose-headers", CORS_RESPONSE_HEADERS),
+            ]
+        return headers
+
+    def _cors_origin(self, request: Request) -> str | None:
+        origin = request.headers.get("origin")
+        return origin if origin and origin.lower() in self._origins else None
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+def _cookie(request: Request) -> str:
+    # Fields of one name were joined by commas, as HTTP/2 allows cookies to be split.
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", "").replace(", ", "; "))
+    except CookieError:
+        return ""
+    return cookies[COOKIE].value if COOKIE in cookies else ""
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin.lower()).netloc
+    except ValueError:
+        return ""

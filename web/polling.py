@@ -1,0 +1,148 @@
+"""The way before streams: asking for a snapshot, and being kept waiting for the next one."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+
+from ingest.settings import Settings
+from sse import Channel, Frame
+from sse.asgi import Headers
+from web.errors import GoneError, UnprocessableError
+from web.request import Request
+from web.response import Response, json
+
+WAIT_LIMIT = 60.0
+"""Seconds that a request is held at most: proxies give up on a silent upstream at about that."""
+
+
+class Follower:
+    """Waits for frames of a channel newer than the one it has; every follower of its own."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._woken = asyncio.Event()
+        channel.subscribe(self)
+
+    def notify(self) -> None:
+        self._woken.set()
+
+    async def wait(self) -> None:
+        """Return at the next frame or at the close, at once if there was one since the last."""
+        await self._woken.wait()
+        self._woken.clear()
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._channel.unsubscribe(self)
+
+
+class Polling:
+    """The status route's waiting, and its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._deprecated = settings.polling_deprecated
+        self._sunset = settings.polling_sunset
+        self._followers: set[Follower] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Answer all who wait, and from now on let nobody wait."""
+        self._stopping = True
+        for follower in self._followers:
+            follower.notify()
+
+    def headers(self, now: datetime) -> Headers:
+        """
+        Give the headers that announce the end of polling: RFC 9745 and RFC 8594.
+
+        Raises:
+            GoneError: it has come.
+        """
+        headers: Headers = []
+        if self._deprecated is not None:
+            headers.append((b"deprecation", f"@{int(self._deprecated.timestamp())}".encode()))
+        if self._sunset is not None:
+            sunset = format_datetime(self._sunset.astimezone(now.tzinfo), usegmt=True)
+            headers.append((b"sunset", sunset.encode()))
+            if now >= self._sunset:
+                raise GoneError(
+                    f"polling ended on {self._sunset:%Y-%m-%d}; use the stream", headers=headers
+                )
+        return headers
+
+    async def status(self, request: Request, channel: Channel, wait: float) -> Response:
+        """Answer with the newest snapshot; hold an answer of "not modified" for `wait` seconds."""
+        known = request.headers.get("if-none-match", "")
+        if wait and _is_known(channel, known) and not channel.closed and not self._stopping:
+            await self._wait(request, channel, known, wait)
+        frame = _newest(channel)
+        headers = [(b"etag", _etag(frame).encode()), (b"cache-control", b"no-cache")]
+        if _is_known(channel, known):
+            return Response(304, headers=headers)
+        response = json(frame.data)
+        response.headers = [(b"content-type", b"application/json"), *headers]
+        return response
+
+    async def _wait(self, request: Request, channel: Channel, known: str, wait: float) -> None:
+        follower = Follower(channel)
+        self._followers.add(follower)
+        changed = asyncio.create_task(_until_changed(follower, channel, known, self))
+        gone = asyncio.create_task(request.disconnected())
+        try:
+            await asyncio.wait([changed, gone], timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._followers.discard(follower)
+            follower.close()
+            for task in (changed, gone):
+                task.cancel()
+            await asyncio.wait([changed, gone])
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nobody may wait any more."""
+        return self._stopping
+
+
+def wait_seconds(query: Mapping[str, str]) -> float:
+    """
+    Read `wait` from a query.
+
+    Raises:
+        UnprocessableError: it is no number of seconds.
+    """
+    text = query.get("wait", "0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise UnprocessableError(
+            "a parameter is wrong",
+            fields={"wait": f"{text!r}; it has to be a number of seconds, {WAIT_LIMIT:g} at most"},
+        )
+    return min(seconds, WAIT_LIMIT)
+
+
+async def _until_changed(
+    follower: Follower, channel: Channel, known: str, polling: Polling
+) -> None:
+    while _is_known(channel, known) and not channel.closed and not polling.stopping:
+        await follower.wait()
+
+
+def _newest(channel: Channel) -> Frame:
+    assert channel.newest is not None  # a channel is made by its first frame
+    return channel.newest
+
+
+def _etag(frame: Frame) -> str:
+    return f'"{frame.id}"'
+
+
+def _is_known(channel: Channel, known: str) -> bool:
+    """Compare as RFC 9110, 13.1.2, says: a list, weak or strong, or `*`."""
+    if not known:
+        return False
+    etag = _etag(_newest(channel))
+    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in known.split(","))

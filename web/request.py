@@ -1,0 +1,132 @@
+"""A thin view of an HTTP request over its ASGI scope."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote
+
+import orjson
+
+from sse.asgi import Receive, Scope, Send
+from web.errors import (
+    BadRequestError,
+    ClientGoneError,
+    ContentTooLargeError,
+    RequestTimeoutError,
+    UnprocessableError,
+    UnsupportedMediaTypeError,
+)
+
+BODY_LIMIT = 65_536
+"""Bytes of a body: a start request has some hundred; the longest path has 4,096."""
+
+BODY_SECONDS = 30.0
+"""Time in which a body has to arrive: none that is meant takes so long."""
+
+
+@dataclass(slots=True)
+class Request:
+    """What a route needs to know; `path` is below `prefix`, where the application is mounted."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    method: str
+    path: str
+    prefix: str
+    headers: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers: dict[str, str] = {}
+        for name, value in self.scope["headers"]:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            # RFC 9110, 5.3: fields of one name are one list.
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        self.headers = headers
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters, each with its last value."""
+        return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+    def url(self, path: str) -> str:
+        """Give the path under which clients reach one of ours."""
+        return quote(self.prefix + path)
+
+    async def body(self) -> bytes:
+        """
+        Read the body.
+
+        Raises:
+            ContentTooLargeError, RequestTimeoutError: too long, too slow.
+            ClientGoneError: the client left in the middle of it.
+        """
+        stated = self.headers.get("content-length", "0")
+        if stated.isascii() and stated.isdigit() and int(stated[:18]) > BODY_LIMIT:
+            raise ContentTooLargeError(_too_large(int(stated[:18])))
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while True:
+                    message = await self.receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    body += message.get("body", b"")
+                    if len(body) > BODY_LIMIT:
+                        raise ContentTooLargeError(_too_large(len(body)))
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"the body did not come within {BODY_SECONDS:g} s; send the request again"
+            ) from None
+
+    async def json_object(self) -> dict[str, Any]:
+        """
+        Read the body as a JSON object.
+
+        Raises:
+            UnsupportedMediaTypeError, BadRequestError, UnprocessableError: it is none.
+        """
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise UnsupportedMediaTypeError(
+                f"the body's type is {media_type or 'not said'}; "
+                "send JSON, with Content-Type: application/json"
+            )
+        try:
+            value = orjson.loads(await self.body())
+        except orjson.JSONDecodeError as error:
+            raise BadRequestError(f"the body is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise UnprocessableError("the body is JSON, but no object; send {} for the defaults")
+        return value
+
+    async def disconnected(self) -> None:
+        """Return when the client has gone."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+def readings(scope: Scope) -> Iterator[tuple[str, str]]:
+    """
+    Give the ways to read a scope's path: (prefix, path below it), the likeliest first.
+
+    ASGI has `path` hold `root_path` in front; older servers and some frameworks strip it, and
+    some leave `root_path` empty too. Then `raw_path` may still tell what stands in front.
+    """
+    root: str = scope.get("root_path", "").rstrip("/")
+    path: str = scope["path"].rstrip("/") or "/"
+    if root and (path == root or path.startswith(root + "/")):
+        yield root, path[len(root) :] or "/"
+    elif not root:
+        whole = unquote(scope.get("raw_path", b"").decode("latin-1").partition("?")[0]).rstrip("/")
+        if whole != path and whole.endswith(path.rstrip("/")):
+            yield whole.removesuffix(path.rstrip("/")), path
+            return
+    yield root, path
+
+
+def _too_large(size: int) -> str:
+    return f"body of {size:,} bytes; the limit is {BODY_LIMIT:,}"

@@ -1,0 +1,90 @@
+"""Answers: what a route gives back, and how it is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from sse.asgi import Headers
+from web.request import Request
+
+BASE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
+
+JSON = b"application/json"
+NO_STORE = (b"cache-control", b"no-store")
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer: a body at once, or in pieces as they come."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: Headers = field(default_factory=list)
+
+
+def json(value: Any, status: int = 200, headers: Headers | None = None) -> Response:
+    """Answer with JSON; bytes are taken as encoded."""
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    return Response(status, body, [(b"content-type", JSON), NO_STORE, *(headers or [])])
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    fields: Mapping[str, str] | None = None,
+    headers: Headers | None = None,
+) -> Response:
+    """Answer with a problem document, RFC 9457."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if fields:
+        document["errors"] = [
+            {"field": name, "message": message} for name, message in fields.items()
+        ]
+    return Response(
+        status,
+        orjson.dumps(document),
+        [(b"content-type", b"application/problem+json"), NO_STORE, *(headers or [])],
+    )
+
+
+async def send(request: Request, response: Response, extra: Headers) -> None:
+    """Send `response` to who made `request`, without its body if that was a HEAD."""
+    headers = [*BASE_HEADERS, *extra, *response.headers]
+    body = response.body
+    if isinstance(body, bytes) and response.status not in (204, 304):
+        headers.append((b"content-length", str(len(body)).encode()))
+    await request.send(
+        {"type": "http.response.start", "status": response.status, "headers": headers}
+    )
+    if request.method == "HEAD":
+        body = b""
+    if isinstance(body, bytes):
+        await request.send({"type": "http.response.body", "body": body, "more_body": False})
+    else:
+        await _send_pieces(request, body)
+
+
+async def _send_pieces(request: Request, pieces: AsyncIterator[bytes]) -> None:
+    gone = asyncio.create_task(request.disconnected())
+    try:
+        async for piece in pieces:
+            if gone.done():
+                return
+            await request.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await request.send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        gone.cancel()
+        await asyncio.wait([gone])

@@ -1,0 +1,223 @@
+"""The routes: what is asked of the sessions for each path and method, and how it is answered."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TypeAlias
+
+import orjson
+
+from ingest import report
+from ingest.catalogue import Recorded
+from ingest.request import Request as IngestRequest
+from sse import Streams, TooManyStreamsError
+from web.errors import (
+    MethodNotAllowedError,
+    NotFoundError,
+    UnavailableError,
+    UnprocessableError,
+)
+from web.guard import Guard
+from web.polling import Polling, wait_seconds
+from web.request import Request
+from web.response import Response, json
+from web.sessions import Sessions
+from web.static import Static
+
+API = "/api/ingest"
+
+KEY_LIMIT = 255
+"""Characters of an idempotency key: a UUID has 36."""
+
+RETRY_AFTER = (b"retry-after", b"5")
+"""Seconds after which something that is full may have room again."""
+
+Handler: TypeAlias = Callable[[Request, str], Awaitable[Response | None]]
+
+
+class Routes:
+    """Finds and calls the handler of a request; one that has answered itself gives None."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        streams: Streams,
+        polling: Polling,
+        static: Static,
+        guard: Guard,
+    ) -> None:
+        self._sessions = sessions
+        self._streams = streams
+        self._polling = polling
+        self._static = static
+        self._guard = guard
+        self.stopping = False
+        self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
+            {
+                "/": {"GET": self._page, "POST": self._sign_in},
+                "/healthz": {"GET": self._health},
+                f"{API}/process": {"POST": self._process},
+                f"{API}/status": {"GET": self._list},
+                f"{API}/directories": {"GET": self._directories},
+            }
+        )
+        self._below: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
+            {
+                "/static": {"GET": self._file},
+                f"{API}/status": {"GET": self._status},
+                f"{API}/stream": {"GET": self._stream},
+                f"{API}/cancel": {"POST": self._cancel},
+                f"{API}/report": {"GET": self._report},
+            }
+        )
+
+    def knows(self, path: str) -> bool:
+        """Tell whether there is a route for `path`."""
+        return path in self._exact or path.rpartition("/")[0] in self._below
+
+    async def answer(self, request: Request) -> Response | None:
+        """
+        Call the handler of `request`.
+
+        Raises:
+            NotFoundError, MethodNotAllowedError: there is none.
+            HTTPError, IngestError: what the handler refuses.
+        """
+        folder, _, name = request.path.rpartition("/")
+        methods = self._exact.get(request.path)
+        if methods is None:
+            methods = self._below.get(folder) if name else None
+        if methods is None:
+            raise NotFoundError(f"no route {request.path!r}; the API is below {API}/")
+        method = "GET" if request.method == "HEAD" else request.method
+        handler = methods.get(method)
+        if handler is None:
+            allowed = ", ".join(methods).replace("GET", "GET, HEAD")
+            raise MethodNotAllowedError(
+                f"{request.method} is not for this route; it takes {allowed}",
+                headers=[(b"allow", allowed.encode())],
+            )
+        return await handler(request, name)
+
+    async def _page(self, request: Request, _: str) -> Response:
+        return self._static.page(request)
+
+    async def _sign_in(self, request: Request, _: str) -> Response:
+        # Whoever comes here has the token already; the guard has seen to the others.
+        return Response(303, headers=[(b"location", request.url("/").encode())])
+
+    async def _file(self, request: Request, name: str) -> Response:
+        return self._static.file(request, name)
+
+    async def _health(self, _: Request, __: str) -> Response:
+        if self.stopping:
+            return json({"status": "shutting down"}, 503)
+        streams = self._streams.statistics().open
+        return json({"status": "ok", "sessions": self._sessions.running, "streams": streams})
+
+    async def _process(self, request: Request, _: str) -> Response:
+        fields = await request.json_object()
+        wanted = IngestRequest.from_mapping(fields)
+        key = request.headers.get("idempotency-key")
+        if key is not None and not (0 < len(key) <= KEY_LIMIT):
+            raise UnprocessableError(
+                "a header is wrong",
+                fields={"Idempotency-Key": f"{len(key)} characters; 1 to {KEY_LIMIT} are taken"},
+            )
+        if self.stopping:
+            raise UnavailableError("the service is shutting down", headers=[RETRY_AFTER])
+        session_id = await self._sessions.start(wanted, key)
+        status_url = request.url(f"{API}/status/{session_id}")
+        stream_url = request.url(f"{API}/stream/{session_id}")
+        snapshot = orjson.loads(await self._snapshot(session_id))
+        return json(
+            {**snapshot, "status_url": status_url, "stream_url": stream_url},
+            202,
+            [(b"location", status_url.encode())],
+        )
+
+    async def _cancel(self, _: Request, session_id: str) -> Response:
+        changed = await self._sessions.cancel(session_id)
+        return json(await self._snapshot(session_id), 202 if changed else 200)
+
+    async def _list(self, _: Request, __: str) -> Response:
+        headers = self._polling.headers(datetime.now(UTC))
+        snapshots = await self._sessions.newest()
+        return json(b'{"sessions":[' + b",".join(snapshots) + b"]}", headers=headers)
+
+    async def _status(self, request: Request, session_id: str) -> Response:
+        headers = self._polling.headers(datetime.now(UTC))
+        query = request.query
+        if "errors_after" in query:
+            response = await self._errors(session_id, query["errors_after"])
+        else:
+            wait = wait_seconds(query)
+            channel = await self._sessions.channel(session_id)
+            response = await self._polling.status(request, channel, wait)
+        response.headers += headers
+        return response
+
+    async def _errors(self, session_id: str, after: str) -> Response:
+        if not (after.isascii() and after.isdigit() and len(after) <= 15):
+            raise UnprocessableError(
+                "a parameter is wrong",
+                fields={"errors_after": f"{after!r}; it has to be an error's number, or 0"},
+            )
+        errors, total = await self._sessions.errors_after(session_id, int(after))
+        return json({"errors": [error.to_json() for error in errors], "total": total})
+
+    async def _stream(self, request: Request, session_id: str) -> None:
+        channel = await self._sessions.channel(session_id)
+        try:
+            await self._streams.serve(
+                channel,
+                request.scope,
+                request.receive,
+                request.send,
+                headers=self._guard.headers(request),
+            )
+        except TooManyStreamsError as error:
+            raise UnavailableError(
+                f"{error}; the snapshot can be polled", headers=[RETRY_AFTER]
+            ) from error
+
+    async def _report(self, request: Request, session_id: str) -> Response:
+        wanted = request.query.get("format")
+        if wanted is None:
+            wanted = "csv" if "text/csv" in request.headers.get("accept", "") else "ndjson"
+        if wanted not in ("csv", "ndjson"):
+            raise UnprocessableError(
+                "a parameter is wrong", fields={"format": f"{wanted!r}; it is csv or ndjson"}
+            )
+        pages = await self._sessions.report(session_id)
+        name = f'attachment; filename="ingest-{session_id}.{wanted}"'
+        kind = "text/csv; charset=utf-8" if wanted == "csv" else "application/x-ndjson"
+        return Response(
+            200,
+            _csv(pages) if wanted == "csv" else _ndjson(pages),
+            [
+                (b"content-type", kind.encode()),
+                (b"cache-control", b"no-store"),
+                (b"content-disposition", name.encode()),
+                (b"vary", b"accept"),
+            ],
+        )
+
+    async def _directories(self, request: Request, _: str) -> Response:
+        return json(await self._sessions.directories(request.query.get("path", ".")))
+
+    async def _snapshot(self, session_id: str) -> bytes:
+        channel = await self._sessions.channel(session_id)
+        assert channel.newest is not None
+        return channel.newest.data
+
+
+async def _ndjson(pages: AsyncIterator[list[Recorded]]) -> AsyncIterator[bytes]:
+    async for rows in pages:
+        yield report.ndjson(rows)
+
+
+async def _csv(pages: AsyncIterator[list[Recorded]]) -> AsyncIterator[bytes]:
+    yield report.csv_header()
+    async for rows in pages:
+        yield report.csv_rows(rows)

@@ -1,0 +1,115 @@
+"""The sessions as the routes see them: one small protocol, and the one in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+from ingest.catalogue import Recorded
+from ingest.errors import NotFoundError
+from ingest.outcome import AsyncProcessor, Processor
+from ingest.request import Request
+from ingest.session import FileError
+from ingest.settings import Settings
+from ingest.store import Store
+from sse import Channel, Frame, escape_line_breaks
+
+
+class Sessions(Protocol):
+    """
+    What the routes ask of the sessions.
+
+    Another implementation, over a message broker say, gives channels that it feeds itself; then
+    any replica can serve any stream. Methods raise `ingest.IngestError`s, whose `status` tells
+    the client whose fault it is.
+    """
+
+    @property
+    def running(self) -> int:
+        """How many sessions are not at their end."""
+
+    async def open(self) -> None:
+        """Begin, and go on with what was interrupted."""
+
+    async def close(self) -> None:
+        """Stop, so that the next `open` can go on."""
+
+    async def start(self, request: Request, key: str | None = None) -> str:
+        """Start a session and give its id; a repeated `key` gives the first one's."""
+
+    async def cancel(self, session_id: str) -> bool:
+        """End a session; False if it is at its end already."""
+
+    async def channel(self, session_id: str) -> Channel:
+        """Give the channel of a session, which has its newest frame, and closed when it ended."""
+
+    async def newest(self) -> list[bytes]:
+        """List the snapshots of the sessions started last, the newest first."""
+
+    async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
+        """List errors numbered above `n`, a thousand at most; and tell how many there are."""
+
+    async def report(self, session_id: str) -> AsyncIterator[list[Recorded]]:
+        """Give what is recorded of each file, a page at a time."""
+
+    async def directories(self, path: str) -> dict[str, Any]:
+        """List the folders in `path`."""
+
+
+class LocalSessions:
+    """The sessions of this process: the store of `ingest`, its snapshots put into channels."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        process: Processor | AsyncProcessor | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        self._channels: dict[str, Channel] = {}
+        store = Store(settings, self._publish, self._forget, process=process, executor=executor)
+        self._store = store
+        self.open = store.open
+        self.close = store.close
+        self.start = store.start
+        self.cancel = store.cancel
+        self.errors_after = store.errors_after
+        self.report = store.report
+        self.directories = store.directories
+
+    @property
+    def running(self) -> int:
+        return self._store.running
+
+    async def channel(self, session_id: str) -> Channel:
+        channel = self._channels.get(session_id)
+        if channel is not None:
+            return channel
+        stored = await self._store.finished(session_id)
+        if stored.snapshot is None or stored.last_event_id is None:
+            raise NotFoundError(f"session {session_id!r} is in the catalogue, but does not run")
+        return Channel(_frame(stored.snapshot, stored.last_event_id), closed=True)
+
+    async def newest(self) -> list[bytes]:
+        snapshots = []
+        for stored in await self._store.newest():
+            channel = self._channels.get(stored.id)
+            if channel is not None and channel.newest is not None:
+                snapshots.append(channel.newest.data)
+            elif stored.snapshot is not None:
+                snapshots.append(escape_line_breaks(stored.snapshot))
+        return snapshots
+
+    def _publish(self, session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
+        channel = self._channels.get(session_id)
+        if channel is None:
+            channel = Channel(call_soon=asyncio.get_running_loop().call_soon)
+            self._channels[session_id] = channel
+        channel.publish(_frame(snapshot, event_id), last=last)
+
+    def _forget(self, session_id: str) -> None:
+        self._channels.pop(session_id, None)
+
+
+def _frame(snapshot: bytes, event_id: str) -> Frame:
+    return Frame.of(escape_line_breaks(snapshot), id=event_id)
