@@ -77,8 +77,8 @@ def clean_texts(texts: Mapping[str, str | bytes]) -> dict[str, str]:
     return dict(islice(((name, text) for name, text in cleaned if text), MAX_TEXTS))
 
 
-def split_keywords(text: str) -> list[str]:
-    return re.split(r"[,;\r\n]", text)
+def split_keywords(text: str) -> Iterator[str]:
+    return (found[0] for found in re.finditer(r"[^,;\r\n]+", text))
 
 
 def exif_fields(tags: Mapping[int, Any]) -> dict[str, Any]:

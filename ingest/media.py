@@ -145,7 +145,7 @@ def _keywords(
 ) -> Iterator[str]:
     for name, text in texts.items():
         if name.lower() in ("keywords", "tags"):
-            yield from embedded.split_keywords(embedded.clean_text(text))
+            yield from embedded.split_keywords(str(text))
     yield from embedded.iptc_keywords(_iptc_block(image))
     yield from embedded.xmp_keywords(_xmp_packet(image))
     yield from embedded.exif_keywords(tags)
@@ -171,15 +171,17 @@ def _has_directory(file: BinaryIO, size: int) -> bool:
     file.seek(0)
     head = file.read(16)
     order: Literal["little", "big"] = "little" if head.startswith(b"II") else "big"
-    is_big_tiff = 43 in head[2:4]
-    at = int.from_bytes(head[8:16] if is_big_tiff else head[4:8], order)
-    return 8 <= at < size - 8
+    big = 43 in head[2:4]  # BigTIFF: offsets of 8 bytes, entries of 20
+    at = int.from_bytes(head[8:16] if big else head[4:8], order)
+    file.seek(min(at, size))
+    entries = int.from_bytes(file.read(8 if big else 2), order)
+    return at >= 8 and at + (16 + 20 * entries if big else 6 + 12 * entries) <= size
 
 
 def _message(error: Exception) -> str:
     if type(error).__name__.startswith("DecompressionBomb"):
         return f"image too large to decode: {error}"
     if type(error).__name__ == "UnidentifiedImageError":
-        return "broken image: its first bytes make no sense"
+        return "broken image: its header cannot be read"
     reason = embedded.clean_text(str(error).partition("\n")[0], 200)
     return f"broken image: {reason or type(error).__name__}"

@@ -144,8 +144,10 @@ def _type_of_text(head: bytes, by_name: str | None) -> str:
         return TEXT
     root = _ROOT.match(start)
     name = root[1].lower() if root else b""
-    if name in (b"svg", b"html"):
-        return "image/svg+xml" if name == b"svg" else "text/html"
+    if name == b"svg":
+        return "image/svg+xml"
+    if name == b"html" or start[:14].lower() == b"<!doctype html":
+        return "text/html"
     return "text/xml" if start.startswith(b"<?xml") else TEXT
 
 

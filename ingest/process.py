@@ -24,15 +24,8 @@ from ingest.text import MAX_COUNTED, TextScan
 PIECE = 256 * 1024
 
 # What was a file when it was found may have become a link, a FIFO or a terminal: do not follow
-# it, do not wait for its writer, do not be controlled by it. Where a flag does not exist there is
-# nothing to guard against.
-_FLAGS = os.O_RDONLY
-for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
-    _FLAGS |= getattr(os, _name, 0)
-
-
-class FileError(ValueError):
-    """A file that cannot be processed, for a reason that the system has no error for."""
+# it, do not wait for its writer, do not be controlled by it.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def process_file(path: Path) -> Outcome:
@@ -43,20 +36,20 @@ def process_file(path: Path) -> Outcome:
     many were hashed, and what is appended meanwhile is left for the next time.
 
     Raises:
-        OSError: the file cannot be opened or read.
-        FileError: it is no regular file, or was cut short while it was read.
+        OSError: the file cannot be opened or read, is no regular file (a link is none), or was
+            cut short while it was read; `strerror` says it all.
         ImageError: its image is broken or too large to decode.
     """
     try:
         fd = os.open(path, _FLAGS)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FileError("a symbolic link, not a regular file") from None
+            raise OSError(errno.ELOOP, "a symbolic link, not a regular file") from None
         raise
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise FileError("not a regular file")
+            raise OSError(errno.EINVAL, "not a regular file")
         return _process(fd, status.st_size, os.path.splitext(path)[1])
     finally:
         os.close(fd)
@@ -126,5 +119,5 @@ def _reopen(fd: int) -> BinaryIO:
     return os.fdopen(fd, "rb", closefd=False)
 
 
-def _cut_short(done: int, size: int) -> FileError:
-    return FileError(f"cut short while it was read: {done:,} of {size:,} bytes were left")
+def _cut_short(done: int, size: int) -> OSError:
+    return OSError(errno.EIO, f"cut short while it was read: {done:,} of {size:,} bytes were left")
