@@ -40,6 +40,7 @@ _DECODERS = MappingProxyType(
         ICO: ("Ico", "ICO"),
     }
 )
+_XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 _NO_TEXT = ("xml:com.adobe.xmp", "raw profile type")
 
 
@@ -161,6 +162,10 @@ def _iptc_block(image: "Image") -> bytes:
 
 def _xmp_packet(image: "Image") -> bytes:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    if not packet:  # before Pillow 11 a JPEG's packet stood among its segments alone
+        for name, segment in getattr(image, "applist", ()):
+            if name == "APP1" and segment.startswith(_XMP_SEGMENT):
+                packet = segment.removeprefix(_XMP_SEGMENT)
     if isinstance(packet, str):
         packet = packet.encode("utf-8", "replace")
     return packet if isinstance(packet, bytes) and len(packet) <= embedded.MAX_XMP else b""

@@ -97,16 +97,14 @@ def test_exif_is_told_in_plain_values() -> None:
     exif[0x010F] = "Camera Works\0\0"
     exif[0x0110] = " C-1 "
     exif[0x0112] = 6
-    exif.get_ifd(0x8769).update(
-        {
-            0x9003: "2024:05:01 12:30:00",
-            0x9011: "+02:00",
-            0x829A: IFDRational(1, 250),
-            0x829D: IFDRational(28, 10),
-            0x8827: 200,
-            0x9286: b"UNICODE\0" + "Grüße".encode("utf-16-be"),
-        }
-    )
+    exif[0x8769] = {
+        0x9003: "2024:05:01 12:30:00",
+        0x9011: "+02:00",
+        0x829A: IFDRational(1, 250),
+        0x829D: IFDRational(28, 10),
+        0x8827: 200,
+        0x9286: b"UNICODE\0" + "Grüße".encode("utf-16-be"),
+    }
     for form in ("JPEG", "PNG", "WEBP"):
         assert examined(encoded(form, exif=exif), TYPES[form])["exif"] == {
             "make": "Camera Works",
@@ -137,7 +135,7 @@ def test_exif_that_makes_no_sense_is_left_out() -> None:
     """JSON has no NaN, the year 0 is no date, and of eight orientations none is 99."""
     exif = Image.Exif()
     exif[0x0112] = 99
-    exif.get_ifd(0x8769).update({0x829A: IFDRational(0, 0), 0x9003: "0000:00:00 00:00:00"})
+    exif[0x8769] = {0x829A: IFDRational(0, 0), 0x9003: "0000:00:00 00:00:00"}
     assert "exif" not in examined(encoded("JPEG", exif=exif), "image/jpeg")
 
 
@@ -274,7 +272,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height:
 def test_text_that_swells_is_refused() -> None:
     """A compressed text of megabytes is a bomb, not a caption."""
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(70 * 1024 * 1024)))
-    with pytest.raises(ImageError, match="too large"):
+    with pytest.raises(ImageError, match="(?i)too large"):
         examined(png_of(8, 8, bomb, chunk(b"IDAT", zlib.compress(bytes(16)))))
 
 
