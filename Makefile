@@ -35,7 +35,7 @@ unit: $(VENV)/.test
 	$(BIN)/coverage report
 
 page:
-	node --test tests/page/
+	node --test tests/page/*.test.js
 
 e2e: $(VENV)/.test $(MODULES)/.installed
 	$(BIN)/python -m pytest -m e2e
