@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ingest.batch import BUDGET, Item, Report, Reporter, describe, look, run_batch
 from ingest.errors import ExecutorError, MessageError
 from ingest.outcome import AsyncProcessor, Processor, check
-from ingest.pool import PoolError
+from ingest.pool import PoolBroken, PoolClosed, PoolError
 
 BATCH_FILES = 256
 """Files in a batch at most: 20 ms of the smallest."""
@@ -71,6 +71,8 @@ class ExecutorWork:
             return await self._within(future, self._timeout)
         except TimeoutError:
             raise BatchError(f"took longer than {self._timeout:g} s") from None
+        except (PoolBroken, PoolClosed) as error:
+            raise ExecutorError(str(error)) from error
         except PoolError as error:
             raise BatchError(str(error)) from error
         except Exception as error:
