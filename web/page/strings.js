@@ -91,7 +91,6 @@ export const text = {
   ndjson: "NDJSON",
   csv: "CSV",
 
-  detailFile: "File",
   detailTime: "Time",
   detailMessage: "Message",
   detailRecord: "Record",
@@ -150,13 +149,13 @@ export const say = {
   title: (percent) => `${percent}% · ${text.brand}`,
   titleFinding: (n) => `${number.format(n)} found · ${text.brand}`,
   titleEnd: (word, percent) => (percent === null ? `${word} · ${text.brand}` : `${word} · ${percent}% · ${text.brand}`),
-  summary: (v, elapsed) =>
-    v.total === 0
-      ? "No file matched."
-      : `${files(v.processed)} in ${elapsed}: ${number.format(v.done)} done, ` +
-        `${number.format(v.skipped)} skipped, ${number.format(v.failed)} failed.`,
-  unfinished: (v) => `${files(v.left)} of ${number.format(v.total)} not touched.`,
-  jobError: (message) => `The session could not go on: ${message}`,
+  completed: (v, elapsed) => {
+    if (v.total === 0) return "No file matched.";
+    if (v.failed > 0) return `Finished in ${elapsed}. ${files(v.failed)} failed and can be tried again.`;
+    return `Finished in ${elapsed}, without an error.`;
+  },
+  cancelled: (v, elapsed) => `Cancelled after ${elapsed}. ${number.format(v.left)} of ${files(v.total)} were left as they are.`,
+  stopped: (message) => `The session could not go on: ${message}`,
   lag: (ms, about) => `${about ? "≈ " : ""}${number.format(ms)} ms`,
   lagHint: (about) =>
     about
@@ -177,14 +176,12 @@ export const say = {
   removePattern: (pattern) => `Remove ${pattern}`,
   errorCount: (n) => plural(n, "error", "errors"),
   errorsCut: (n) => `The newest ${number.format(n)} are listed; the report has them all.`,
-  newErrors: (n) => `${plural(n, "file has", "files have")} failed so far`,
   reportKept: (shown, read) => `${files(shown)} shown, ${number.format(read)} read.`,
   reportAll: (shown) => `${files(shown)}.`,
   reportNone: (read) => (read === 0 ? "No file is finished yet." : `None of ${files(read)} matches.`),
   reportCut: (kept) => `The first ${number.format(kept)} that match are listed; the download has them all.`,
   reportReading: (read) => `Reading… ${files(read)} so far.`,
   reportPartly: "The report broke off; what arrived is shown.",
-  listItem: (name, word, percent) => `${name}: ${word}, ${percent} percent`,
   listCounts: (v) =>
     [`${number.format(v.done)} done`, v.skipped && `${number.format(v.skipped)} skipped`, v.failed && `${number.format(v.failed)} failed`]
       .filter(Boolean)

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ApiError, ask, startSession } from "../../web/page/api.js";
+import { countFiles } from "../../web/page/count.js";
+import * as patterns from "../../web/page/patterns.js";
+import { fakeFetch } from "./fakes.js";
+
+test("no pattern is every pattern", () => {
+  assert.equal(patterns.joined(patterns.EVERY), "*");
+  assert.equal(patterns.has(patterns.EVERY, "all"), true);
+});
+
+test("a set that is pressed twice is gone again, and what was typed stays", () => {
+  const typed = patterns.withTyped(patterns.EVERY, "*.raw");
+  const pressed = patterns.toggled(patterns.toggled(typed, "images"), "images");
+  assert.deepEqual(pressed, ["*.raw"]);
+});
+
+test("what is typed may hold several patterns, in any of the usual ways to part them", () => {
+  assert.equal(patterns.joined(patterns.withTyped([], " *.a, *.b|*.c *.a ")), "*.a|*.b|*.c");
+});
+
+test("a set is lit only while all of it is chosen", () => {
+  const images = patterns.toggled(patterns.EVERY, "images");
+  assert.equal(patterns.has(images, "images"), true);
+  assert.equal(patterns.has(patterns.without(images, "*.png"), "images"), false);
+});
+
+const tree = { ".": ["a", "b"], a: ["a/x"], b: [], "a/x": [] };
+const files = { a: 1, b: 2, "a/x": 4 };
+const list = async (path) => ({ path, directories: tree[path].map((p) => ({ name: p, path: p, files: files[p] })) });
+
+test("the number of files is that of the whole tree, or of the one folder", async () => {
+  assert.equal(await countFiles(await list("."), 8, true, list), 15);
+  assert.equal(await countFiles(await list("."), 8, false, list), 8);
+});
+
+test("a folder whose own number is not known has none", async () => {
+  assert.equal(await countFiles(await list("."), null, true, list), null);
+});
+
+test("a tree that takes too many questions has no number", async () => {
+  let asked = 0;
+  const endless = async (path) => {
+    asked += 1;
+    return { path, directories: [{ name: "x", path: `${path}/x`, files: 1 }] };
+  };
+  assert.equal(await countFiles(await endless("."), 1, true, endless), null);
+  assert.ok(asked < 100);
+});
+
+test("a problem document names the fields; its detail is the message", async () => {
+  const { fetch, calls } = fakeFetch();
+  const answer = startSession(fetch, { directory: "x" }, "key");
+  assert.equal(calls[0].options.headers["Idempotency-Key"], "key");
+  calls[0].answer(422, { detail: "max_files: below 1", errors: [{ field: "max_files", message: "below 1" }] });
+  await assert.rejects(answer, (error) => error.status === 422 && error.fields[0].field === "max_files" && /below 1/.test(error.message));
+});
+
+test("no answer, and an answer that is no JSON, are errors with words for people", async () => {
+  const { fetch, calls } = fakeFetch();
+  const lost = ask(fetch, "x");
+  calls[0].fail();
+  await assert.rejects(lost, (error) => error instanceof ApiError && error.status === 0 && error.message.length > 10);
+  const html = ask(async () => new Response("<h1>Bad gateway</h1>", { status: 502 }), "x");
+  await assert.rejects(html, /502/);
+});

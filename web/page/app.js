@@ -1,0 +1,150 @@
+/** The page's entry: which view the address asks for, and what the views share. */
+
+import { Connection } from "./connection.js";
+import { fillTexts, part, setText } from "./dom.js";
+import { labelOf, remember } from "./labels.js";
+import { LagMeter } from "./lag.js";
+import { visible } from "./names.js";
+import { SessionList } from "./sessionlist.js";
+import { SessionView } from "./sessionview.js";
+import { Shared } from "./sharing.js";
+import { softLocks } from "./softlock.js";
+import { StartForm } from "./startform.js";
+import { say, text } from "./strings.js";
+
+const RETURN = "ingest return";
+/** Out of view for longer, and the connection is looked after on return. */
+const AWAY = 20_000;
+
+const meter = new LagMeter();
+const timers = {
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  now: () => Date.now(),
+};
+
+/** `fetch` that learns from each answer: what the server's clock says, and that one is signed out. */
+async function heedfulFetch(path, options) {
+  const sent = Date.now();
+  const response = await fetch(path, options);
+  meter.date(sent, Date.now(), response.headers.get("Date"));
+  if (response.status === 401) part(document, "denied").hidden = false;
+  return response;
+}
+
+/** Follows a session together with the other tabs of this browser at this address. */
+function follow(id, on) {
+  const env = { ...timers, fetch: heedfulFetch, EventSource: globalThis.EventSource };
+  const { BroadcastChannel } = globalThis;
+  const locks = navigator.locks ?? softLocks({ ...timers, BroadcastChannel, random: Math.random });
+  const name = `ingest ${new URL(".", document.baseURI).pathname} ${id}`;
+  return new Shared(name, { ...timers, locks, BroadcastChannel }, (upward) => new Connection(id, env, upward), on);
+}
+
+class App {
+  #main = document.getElementById("main");
+  #list = new SessionList(document.querySelector(".sessions"), heedfulFetch);
+  #form = new StartForm(document.getElementById("start"), heedfulFetch, (snapshot, label) => this.#started(snapshot, label));
+  #view = null;
+  #hiddenAt = 0;
+
+  start() {
+    goBack();
+    addEventListener("hashchange", () => this.#route(true));
+    addEventListener("online", () => this.#view?.check());
+    addEventListener("pageshow", (event) => event.persisted && this.#view?.check());
+    document.addEventListener("visibilitychange", () => this.#onVisibility());
+    part(document, "skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the address belongs to the session
+      this.#main.focus();
+    });
+    part(document, "sign-in").addEventListener("click", () => sessionStorage.setItem(RETURN, location.hash));
+    this.#route(false);
+    this.#list.refresh();
+  }
+
+  #route(moved) {
+    const id = location.hash.slice(1);
+    this.#view?.close();
+    this.#view = null;
+    this.#list.mark(id || null);
+    part(document, "new").hidden = id === "";
+    if (/^[\w.-]+$/.test(id)) this.#watch(id, moved);
+    else this.#offer(moved);
+    if (moved) scrollTo(0, 0);
+  }
+
+  #offer(moved) {
+    document.title = text.brand;
+    this.#form.show();
+    if (moved) this.#main.focus();
+  }
+
+  #watch(id, moved) {
+    this.#form.hide();
+    const name = visible(labelOf(id) ?? say.sessionName(id));
+    this.#view = new SessionView(id, name, {
+      fetch: heedfulFetch,
+      follow,
+      meter,
+      list: this.#list,
+      announce: (words) => setText(part(document, "announce"), words),
+      confirmCancel,
+      detail: showDetail,
+      retried: (snapshot, of) => this.#started(snapshot, say.retryName(of)),
+    });
+    this.#main.append(this.#view.element);
+    if (moved) this.#view.focus();
+  }
+
+  #started(snapshot, label) {
+    remember(snapshot.session_id, label);
+    location.hash = snapshot.session_id;
+    this.#list.refresh();
+  }
+
+  #onVisibility() {
+    if (document.hidden) this.#hiddenAt = Date.now();
+    else if (Date.now() - this.#hiddenAt > AWAY) this.#view?.check();
+  }
+}
+
+/** After signing in, the session that was being watched comes back. */
+function goBack() {
+  const hash = sessionStorage.getItem(RETURN);
+  sessionStorage.removeItem(RETURN);
+  if (hash && location.hash === "") history.replaceState(null, "", hash);
+}
+
+function confirmCancel() {
+  const dialog = document.getElementById("cancel");
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+/** Shows one error or one record of the report in full. */
+function showDetail(what) {
+  const { file, message, time, n, ...record } = what;
+  const dialog = document.getElementById("detail");
+  const rows = [
+    [text.detailMessage, message ?? record.error],
+    [text.detailTime, time && new Date(time).toLocaleString()],
+    [text.detailRecord, record.status && JSON.stringify(record, null, 2)],
+  ];
+  setText(part(dialog, "title"), visible(file));
+  part(dialog, "detail").replaceChildren(...rows.filter(([, value]) => value).flatMap(([term, value]) => pair(term, value)));
+  dialog.showModal();
+}
+
+function pair(term, value) {
+  const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+  dt.textContent = term;
+  dd.textContent = value;
+  return [dt, dd];
+}
+
+fillTexts(document);
+new App().start();

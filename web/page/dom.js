@@ -1,0 +1,73 @@
+/** Small helpers over the document. Nothing here, and nothing else on the page, parses markup. */
+
+import { split, visible } from "./names.js";
+import { text } from "./strings.js";
+
+/** Puts the page's words where index.html names them, in templates as well. */
+export function fillTexts(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = text[element.dataset.text];
+  for (const element of root.querySelectorAll("[data-label]")) element.ariaLabel = text[element.dataset.label];
+  for (const element of root.querySelectorAll("[data-placeholder]")) element.placeholder = text[element.dataset.placeholder];
+  for (const template of root.querySelectorAll("template")) fillTexts(template.content);
+}
+
+export const clone = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+
+/** The element below `root` that is marked data-`name`. */
+export const part = (root, name) => root.querySelector(`[data-${name}]`);
+
+export function setText(element, value) {
+  if (element.textContent !== value) element.textContent = value;
+}
+
+/** Shows `message`, or hides the element if there is none. */
+export function setMessage(element, message) {
+  setText(element, message ?? "");
+  element.hidden = !message;
+}
+
+export function setAttribute(element, name, value) {
+  if (value === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
+/** Shows a path: where room is short, its folders give way and its end stays. */
+export function setPath(element, path) {
+  if (element.dataset.path === path) return;
+  element.dataset.path = path;
+  element.title = visible(path);
+  const [folder, name] = split(path);
+  element.replaceChildren(bdi("dir", folder), bdi("base", name));
+}
+
+function bdi(className, name) {
+  const element = document.createElement("bdi");
+  element.className = className;
+  element.textContent = visible(name);
+  return element;
+}
+
+/** Sets the widths of a bar's parts from fractions. */
+export function setParts(bar, fractions) {
+  for (const [name, fraction] of Object.entries(fractions)) {
+    const width = `${(fraction * 100).toFixed(2)}%`;
+    const { style } = bar.querySelector(`[data-part="${name}"]`);
+    if (style.width !== width) style.width = width;
+  }
+}
+
+/** A function that runs `paint` once in the next frame, however often it is called before. */
+export function oncePerFrame(paint) {
+  let asked = 0;
+  const request = () => {
+    asked ||= requestAnimationFrame(() => {
+      asked = 0;
+      paint();
+    });
+  };
+  request.cancel = () => {
+    cancelAnimationFrame(asked);
+    asked = 0;
+  };
+  return request;
+}

@@ -1,0 +1,29 @@
+/** The patterns that are chosen in the form: common sets, and what is typed in. */
+
+export const SETS = {
+  images: ["*.jpg", "*.jpeg", "*.png", "*.gif", "*.webp", "*.heic", "*.tif", "*.tiff", "*.bmp", "*.avif"],
+  video: ["*.mp4", "*.mov", "*.m4v", "*.mkv", "*.webm", "*.avi", "*.mpg", "*.mpeg"],
+  documents: ["*.pdf", "*.txt", "*.md", "*.csv", "*.doc", "*.docx", "*.odt", "*.xls", "*.xlsx", "*.ods", "*.ppt", "*.pptx"],
+};
+
+/** The choice at first: every file. */
+export const EVERY = Object.freeze([]);
+
+const unique = (patterns) => [...new Set(patterns.map((p) => p.trim()).filter(Boolean))];
+
+/** `chosen` with what was typed, which may hold several between bars, commas or spaces. */
+export const withTyped = (chosen, typed) => unique([...chosen, ...typed.split(/[|,\s]+/)]).filter((p) => p !== "*");
+
+export const without = (chosen, pattern) => chosen.filter((p) => p !== pattern);
+
+export const has = (chosen, set) => (set === "all" ? chosen.length === 0 : SETS[set].every((p) => chosen.includes(p)));
+
+/** `chosen` after a press on the button of `set`. */
+export function toggled(chosen, set) {
+  if (set === "all") return EVERY;
+  if (has(chosen, set)) return chosen.filter((p) => !SETS[set].includes(p));
+  return unique([...chosen, ...SETS[set]]);
+}
+
+/** As the service takes it. */
+export const joined = (chosen) => (chosen.length === 0 ? "*" : chosen.join("|"));

@@ -1,0 +1,213 @@
+/** The form that starts a session. */
+
+import { ask, paths, randomKey, startSession } from "./api.js";
+import { countFiles } from "./count.js";
+import { part, setMessage, setText } from "./dom.js";
+import * as patterns from "./patterns.js";
+import { Picker } from "./picker.js";
+import { say, text, trouble } from "./strings.js";
+
+/** A number of files that takes longer to find is not waited for. */
+const COUNT_TIME = 2000;
+
+export class StartForm {
+  #form;
+  #fetch;
+  #started;
+  #picker;
+  #chosen = patterns.EVERY;
+  #busy = false;
+  #attempt = null;
+  #listing = null;
+  #own = null;
+  #count = null;
+  #counting = new AbortController();
+
+  /** `started(snapshot, label)` is called with each session that begins. */
+  constructor(form, fetch, started) {
+    this.#form = form;
+    this.#fetch = fetch;
+    this.#started = started;
+    this.#picker = new Picker(this.#field("directory"), fetch, (listing, own) => {
+      [this.#listing, this.#own] = [listing, own];
+      this.#recount();
+    });
+    this.#listen();
+    this.#paintPatterns();
+  }
+
+  /** Shows the form; what was filled in stays. */
+  show() {
+    this.#form.hidden = false;
+    this.#picker.open(this.#picker.path);
+  }
+
+  hide() {
+    this.#form.hidden = true;
+  }
+
+  #field(name) {
+    return this.#form.querySelector(`[data-field="${name}"]`);
+  }
+
+  #listen() {
+    const { pattern, recursive, max_files: limit } = this.#form.elements;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    for (const button of this.#form.querySelectorAll("[data-set]")) {
+      button.addEventListener("click", () => this.#choose(patterns.toggled(this.#chosen, button.dataset.set)));
+    }
+    part(this.#form, "add").addEventListener("click", () => this.#add());
+    pattern.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || pattern.value.trim() === "") return;
+      event.preventDefault();
+      this.#add();
+    });
+    recursive.addEventListener("change", () => this.#recount());
+    limit.addEventListener("input", () => this.#paintButton());
+  }
+
+  // Patterns
+
+  #add() {
+    const { pattern } = this.#form.elements;
+    this.#choose(patterns.withTyped(this.#chosen, pattern.value));
+    pattern.value = "";
+    pattern.focus();
+  }
+
+  #choose(chosen) {
+    this.#chosen = chosen;
+    this.#fail("pattern", null);
+    this.#paintPatterns();
+    this.#paintButton();
+  }
+
+  #paintPatterns() {
+    for (const button of this.#form.querySelectorAll("[data-set]")) {
+      button.ariaPressed = String(patterns.has(this.#chosen, button.dataset.set));
+    }
+    part(this.#form, "patterns").replaceChildren(...this.#chosen.map((pattern) => this.#chip(pattern)));
+  }
+
+  #chip(pattern) {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `${pattern} ×`;
+    button.ariaLabel = say.removePattern(pattern);
+    button.addEventListener("click", () => {
+      this.#choose(patterns.without(this.#chosen, pattern));
+      this.#form.elements.pattern.focus();
+    });
+    item.append(button);
+    return item;
+  }
+
+  // How many
+
+  async #recount() {
+    this.#counting.abort();
+    const counting = (this.#counting = new AbortController());
+    const timer = setTimeout(() => counting.abort(), COUNT_TIME);
+    this.#count = null;
+    this.#paintButton();
+    const list = (path) => ask(this.#fetch, paths.directories(path), { signal: counting.signal });
+    const count = await countFiles(this.#listing, this.#own, this.#form.elements.recursive.checked, list);
+    clearTimeout(timer);
+    if (counting !== this.#counting) return;
+    this.#count = count;
+    this.#paintButton();
+  }
+
+  /** The number is promised only if every file counts; else it is what is chosen among. */
+  #paintButton() {
+    const button = part(this.#form, "start");
+    const limit = this.#limit() ?? Infinity;
+    const every = this.#chosen.length === 0;
+    const known = this.#count !== null && !Number.isNaN(limit);
+    const count = known && every ? say.startCount(Math.min(this.#count, limit)) : text.start;
+    setText(button, this.#busy ? text.starting : count);
+    button.ariaDisabled = String(this.#busy);
+    setText(part(this.#form, "among"), known && !every ? say.amongCount(this.#count) : "");
+  }
+
+  /** Null for no limit, NaN for what is none. */
+  #limit() {
+    const value = this.#form.elements.max_files.value.trim();
+    if (value === "") return null;
+    return /^[1-9]\d{0,14}$/.test(value) ? Number(value) : NaN;
+  }
+
+  // Start
+
+  async #submit() {
+    if (this.#busy) return;
+    if (this.#form.elements.pattern.value.trim() !== "") this.#add();
+    this.#clear();
+    const limit = this.#limit();
+    if (Number.isNaN(limit)) {
+      this.#fail("max_files", trouble.limit);
+      return;
+    }
+    const body = {
+      directory: this.#picker.path || ".",
+      pattern: patterns.joined(this.#chosen),
+      recursive: this.#form.elements.recursive.checked,
+      max_files: limit,
+      skip_existing: this.#form.elements.skip_existing.checked,
+    };
+    await this.#send(body);
+  }
+
+  /** The same wish sent again, after an answer that got lost, must not start a second session. */
+  async #send(body) {
+    const wish = JSON.stringify(body);
+    if (this.#attempt?.wish !== wish) this.#attempt = { wish, key: randomKey() };
+    this.#busy = true;
+    this.#paintButton();
+    try {
+      const snapshot = await startSession(this.#fetch, body, this.#attempt.key);
+      this.#attempt = null;
+      this.#started(snapshot, body.directory === "." ? say.root : body.directory);
+    } catch (error) {
+      this.#refused(error);
+    } finally {
+      this.#busy = false;
+      this.#paintButton();
+    }
+  }
+
+  #refused(error) {
+    let placed = 0;
+    for (const { field, message } of error.fields) placed += this.#fail(field, message) ? 1 : 0;
+    if (placed === 0 && error.status === 404) placed += this.#fail("directory", trouble.folderGone);
+    if (placed === 0 && error.status === 403) placed += this.#fail("directory", error.message);
+    if (placed === 0) setMessage(part(this.#form, "form-error"), error.message);
+  }
+
+  /** Says at its field what is wrong with it; false if there is no such field. */
+  #fail(name, message) {
+    const field = this.#field(OPTIONS.has(name) ? "max_files" : name);
+    if (field === null) return false;
+    if (name === "directory") this.#picker.fail(message);
+    else setMessage(part(field, "error"), message);
+    const input = this.#form.elements[name];
+    if (message && input) {
+      input.setAttribute("aria-invalid", "true");
+      input.focus();
+    } else {
+      input?.removeAttribute?.("aria-invalid");
+    }
+    return true;
+  }
+
+  #clear() {
+    for (const name of ["directory", "pattern", "max_files"]) this.#fail(name, null);
+    setMessage(part(this.#form, "form-error"), null);
+  }
+}
+
+const OPTIONS = new Set(["skip_existing"]);
