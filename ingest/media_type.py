@@ -115,7 +115,7 @@ def media_type(head: bytes, suffix: str, *, text: bool) -> str:
         return signed
     if text:
         return _type_of_text(head, by_name)
-    if by_name is None or by_name in _SIGNED_IMAGES or (_is_textual(by_name) and b"\0" in head):
+    if by_name is None or by_name in _SIGNED_IMAGES or (is_textual(by_name) and b"\0" in head):
         return OCTET_STREAM
     return by_name
 
@@ -137,7 +137,7 @@ def _outweighs_text(signed: str, head: bytes, by_name: str | None) -> bool:
 
 
 def _type_of_text(head: bytes, by_name: str | None) -> str:
-    if by_name is not None and by_name != "image/svg+xml" and _is_textual(by_name):
+    if by_name is not None and by_name != "image/svg+xml" and is_textual(by_name):
         return by_name
     start = head[:_MARKUP_SEARCHED].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start.startswith(b"<"):
@@ -151,7 +151,8 @@ def _type_of_text(head: bytes, by_name: str | None) -> str:
     return "text/xml" if start.startswith(b"<?xml") else TEXT
 
 
-def _is_textual(kind: str) -> bool:
+def is_textual(kind: str) -> bool:
+    """Whether files of this type are meant to be read as text, as SVG is and PDF is not."""
     return (
         kind.startswith(_TEXTUAL_FAMILIES) or kind in _TEXTUAL or kind.endswith(("+xml", "+json"))
     )

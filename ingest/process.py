@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ingest.media import ImageError, can_examine, examine
-from ingest.media_type import EMPTY, OCTET_STREAM, media_type, type_of_name
+from ingest.media_type import EMPTY, OCTET_STREAM, is_textual, media_type, type_of_name
 from ingest.outcome import Outcome
 from ingest.text import MAX_COUNTED, TextScan
 
@@ -65,15 +65,14 @@ def _process(fd: int, size: int, suffix: str) -> Outcome:
         sha256, head = _read_in_pieces(fd, size, scan)
     kind = media_type(head, suffix, text=scan.is_text) if size else EMPTY
     found: dict[str, Any] = {}
-    if kind.startswith("image/") and not scan.is_text:
+    if is_textual(kind):
+        if scan.is_text and size <= MAX_COUNTED:
+            found = scan.found()
+    elif kind.startswith("image/"):
         with io.BytesIO(head) if size <= PIECE else _reopen(fd) as file:
             found = examine(file, kind, size)
     elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
-        raise ImageError(
-            f"broken image: not what the name's {suffix.lower()} says, nor anything known"
-        )
-    elif scan.is_text and 0 < size <= MAX_COUNTED:
-        found = scan.found()
+        raise ImageError(f"broken image: nothing known, though its name ends in {suffix.lower()}")
     counters = {
         "bytes": size,
         "metadata_extracted": 1 if found else 0,

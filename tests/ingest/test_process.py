@@ -207,6 +207,50 @@ def test_memory_does_not_grow_with_the_file(path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024
 
 
+@pytest.mark.parametrize(
+    ("suffix", "data"),
+    [
+        (".jpg", b"\xff\xd8\xff\xe0 and then nothing but words"),
+        (".gif", b"GIF89a and then nothing but words"),
+        (".png", bytes(1000)),
+        (".JPG", NOISE),
+        ("", b"\x89PNG\r\n\x1a\n\0"),
+        ("", b"\x89PNG\r\n\x1a\n\0" + NOISE),
+    ],
+)
+def test_broken_image_is_an_error(path: Path, suffix: str, data: bytes) -> None:
+    """What begins as an image, or bears an image's name and is nothing known, is broken."""
+    pytest.importorskip("PIL")
+    with pytest.raises(media.ImageError, match="broken image"):
+        processed(path.with_suffix(suffix), data)
+
+
+@pytest.mark.parametrize(("height", "in_pieces"), [(10, False), (800, True)])
+def test_image_is_looked_into_whatever_its_size_and_name(
+    path: Path, height: int, *, in_pieces: bool
+) -> None:
+    """Read whole or in pieces, called so or not: an image tells its size and its keywords."""
+    image = pytest.importorskip("PIL.Image")
+    info = pytest.importorskip("PIL.PngImagePlugin").PngInfo()
+    info.add_text("Keywords", "sea, boat")
+    noise = image.frombytes("L", (600, height), NOISE[: 600 * height])
+    noise.save(path, "PNG", pnginfo=info)
+    outcome = process_file(path)
+    size = path.stat().st_size
+    assert (size > PIECE) == in_pieces
+    assert outcome.metadata["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert outcome.metadata["height"] == height
+    assert outcome.metadata["keywords"] == ["sea", "boat"]
+    assert outcome.counters == {"bytes": size, "metadata_extracted": 1, "keywords_added": 2}
+
+
+def test_pdf_that_reads_as_text_is_not_counted(path: Path) -> None:
+    """Lines and words are told of what is meant to be read as text."""
+    outcome = processed(path, b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\n")
+    assert outcome.metadata["media_type"] == "application/pdf"
+    assert set(outcome.metadata) == {"sha256", "media_type"}
+
+
 @pytest.mark.usefixtures("no_pillow")
 def test_image_without_pillow_has_hash_and_type(path: Path) -> None:
     """Pillow is an extra: without it an image is a file like any other, broken or not."""

@@ -1,0 +1,95 @@
+"""The sample tree: what the service is tried on shows all that can become of a file."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ingest.media import ImageError
+from ingest.process import process_file
+
+SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "sample_files.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sample_files", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tree(root: Path) -> dict[bytes, bytes]:
+    return {
+        os.fsencode(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_tree_is_small_and_the_same_each_time(script: ModuleType, tmp_path: Path) -> None:
+    """Two runs write the same bytes, and few enough of them to be done in a moment."""
+    count, size = script.write(tmp_path / "one")
+    script.write(tmp_path / "two")
+    files = tree(tmp_path / "one")
+    assert files == tree(tmp_path / "two")
+    assert len(files) == count
+    assert sum(map(len, files.values())) == size
+    assert 60 <= count <= 200
+    assert size < 3_000_000
+
+
+def test_every_sample_is_processed_or_a_broken_image(script: ModuleType, tmp_path: Path) -> None:
+    """The samples hold many types and keywords, and nothing fails but what is meant to."""
+    script.write(tmp_path)
+    kinds: Counter[str] = Counter()
+    keywords = broken = 0
+    for path in sorted(tmp_path.rglob("*")):
+        if path.is_file():
+            try:
+                outcome = process_file(path)
+            except ImageError:
+                broken += 1
+                continue
+            kinds[outcome.metadata["media_type"]] += 1
+            keywords += outcome.counters["keywords_added"]
+    assert {"image/png", "text/plain", "application/pdf", "application/zip"} <= set(kinds)
+    assert {"text/csv", "application/json", "inode/x-empty", "image/svg+xml"} <= set(kinds)
+    if script.Image is not None:
+        assert broken == 4
+        assert kinds["image/jpeg"] > 10
+        assert keywords > 100
+
+
+def test_without_pillow_all_photos_are_png(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The standard library is enough to write the tree."""
+    monkeypatch.setattr(script, "Image", None)
+    count, _ = script.write(tmp_path)
+    assert count >= 60
+    assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_folder_in_use_is_left_alone(script: ModuleType, tmp_path: Path) -> None:
+    """A second run, or a wrong argument, writes nothing among someone's files and says so."""
+    (tmp_path / "mine").touch()
+    command = [sys.executable, str(SCRIPT), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "nothing is written" in done.stdout
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_script_says_what_it_wrote(tmp_path: Path) -> None:
+    """Run by hand it makes the folder, and tells how much is in it."""
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "new")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{len(tree(tmp_path / 'new'))} files, ")
+    assert subprocess.run(command[:2], capture_output=True, check=False).returncode == 2
