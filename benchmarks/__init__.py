@@ -1,0 +1,1 @@
+"""The benchmarks: how fast changes arrive, what that costs, and beside what."""

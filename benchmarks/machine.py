@@ -1,0 +1,96 @@
+"""The machine: its cores, what it is in general words, and what a process takes of it."""
+
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FILES_NEEDED = 12_000
+"""Open files of a process that holds 10,000 streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Where the server runs, and where the client; both anywhere on a machine with one core."""
+
+    server: frozenset[int]
+    client: frozenset[int]
+    all: frozenset[int]
+
+    @classmethod
+    def of_this_machine(cls) -> "Cores":
+        cores = sorted(os.sched_getaffinity(0))
+        everywhere = frozenset(cores)
+        if len(cores) == 1:
+            return cls(everywhere, everywhere, everywhere)
+        return cls(frozenset(cores[:1]), frozenset(cores[-1:]), everywhere)
+
+
+def describe() -> str:
+    """Say what this machine is, without naming it."""
+    kind = "a virtual machine" if " hypervisor" in _read("/proc/cpuinfo") else "a machine"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{kind} with {len(os.sched_getaffinity(0))} cores and {memory:.0f} GiB, "
+        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}"
+    )
+
+
+def allow_open_files() -> int:
+    """Raise the limit of open files as far as it goes; tell how many it is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(hard, FILES_NEEDED) if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+def cpu_seconds(pid: int) -> float:
+    """Tell what CPU time a process and those it started have used, to the microsecond."""
+    return sum(
+        int(_read(f"/proc/{process}/task/{thread}/schedstat").split()[0] or 0) / 1e9
+        for process in family(pid)
+        for thread in _list(f"/proc/{process}/task")
+    )
+
+
+def memory(pid: int) -> int:
+    """Tell how many bytes of memory a process has in use, shared ones too."""
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+
+
+def family(pid: int) -> Iterator[int]:
+    """Give a process, its children, and theirs."""
+    yield pid
+    for thread in _list(f"/proc/{pid}/task"):
+        for child in _read(f"/proc/{pid}/task/{thread}/children").split():
+            yield from family(int(child))
+
+
+def build_client(source: Path) -> str | None:
+    """Compile the client; None where there is no compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    binary = str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "client")
+    command = [compiler, "-O2", "-o", binary, str(source), "-lm"]
+    return binary if subprocess.run(command, check=False).returncode == 0 else None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace") or "0"
+    except OSError:
+        return "0"
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
