@@ -3,6 +3,8 @@
  *
  *     client stream|poll HOST PORT PATH CONNECTIONS WARMUP SECONDS INTERVAL RATE [HEADER...]
  *
+ * PATH may be @FILE: connection n then asks for its n-th line, and begins again at its end.
+ *
  * In C because a client in Python takes as long for an event as a good server does, and would
  * hold it back. It prints "opened N S" when every connection has its first answer, "begin" and
  * "end" around the measured SECONDS, and then the figures, one a line. With 0 SECONDS it measures
@@ -47,8 +49,9 @@ struct connection {
 
 static struct connection *connections;
 static int wanted, begun, opened, live, failed, polling, poller;
-static char request[4096];
-static int request_size;
+static char **paths;
+static int path_count;
+static char headers[4096];
 static double rate;
 static struct sockaddr_in address;
 
@@ -85,6 +88,9 @@ static void finish(struct connection *c, int good) {
 }
 
 static void ask(struct connection *c) {
+    static char request[8192];
+    int request_size = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n%s\r\n",
+                                paths[(c - connections) % path_count], headers);
     c->waiting = 1;
     if (send(c->fd, request, (size_t)request_size, MSG_NOSIGNAL) != request_size) finish(c, 0);
     if (measuring) polls++;
@@ -210,6 +216,18 @@ static void report(double seconds, double used) {
     printf("\ndone\n");
 }
 
+static void read_paths(char *given) {
+    static char line[2048];
+    paths = calloc((size_t)wanted, sizeof *paths);
+    paths[0] = given;
+    path_count = 1;
+    if (given[0] != '@') return;
+    FILE *file = fopen(given + 1, "r");
+    for (path_count = 0; file && path_count < wanted && fscanf(file, "%2047s", line) == 1;)
+        paths[path_count++] = strdup(line);
+    if (!path_count) exit(2);
+}
+
 static void say(const char *line) {
     puts(line);
     fflush(stdout);
@@ -224,12 +242,11 @@ int main(int argc, char **argv) {
     address.sin_family = AF_INET;
     address.sin_port = htons((unsigned short)atoi(argv[3]));
     if (inet_pton(AF_INET, argv[2], &address.sin_addr) != 1) return 2;
-    request_size = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s:%s\r\n", argv[4],
-                            argv[2], argv[3]);
-    for (int i = 10; i < argc; i++)
-        request_size += snprintf(request + request_size, sizeof request - (size_t)request_size,
-                                 "%s\r\n", argv[i]);
-    request_size += snprintf(request + request_size, sizeof request - (size_t)request_size, "\r\n");
+    read_paths(argv[4]);
+    int size = snprintf(headers, sizeof headers, "Host: %s:%s\r\n", argv[2], argv[3]);
+    for (int i = 10; i < argc && size < (int)sizeof headers; i++)
+        size += snprintf(headers + size, sizeof headers - (size_t)size, "%s\r\n", argv[i]);
+    if (size >= (int)sizeof headers) return 2;
     connections = calloc((size_t)wanted, sizeof *connections);
     poller = epoll_create1(0);
     alarm(AT_MOST_SECONDS);

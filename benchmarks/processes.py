@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -56,10 +56,8 @@ class Process:
         traceback: TracebackType | None,
     ) -> None:
         self._popen.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
@@ -166,13 +164,20 @@ class Client(Process):
         raise BenchmarkError("the client gave up")
 
 
-def measure(server: Server, program: Sequence[str], watch: Watch, cores: machine.Cores) -> Sample:
-    """Have the client watch `server`, and see what that takes."""
+def measure(
+    server: Server,
+    program: Sequence[str],
+    watch: Watch,
+    cores: machine.Cores,
+    at_begin: Callable[[], object] = lambda: None,
+) -> Sample:
+    """Have the client watch `server`, and see what that takes; tell when it begins to count."""
     sample = Sample()
     with Client(program, server.port, watch, cores.client) as client:
         opened, opening = client.read("opened")
         sample.opened, sample.opening = int(opened), float(opening)
         client.read("begin")
+        at_begin()
         used = server.cpu()
         client.read("end")
         sample.server_cpu = server.cpu() - used

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 Cell = str | float | None
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 
 def number(value: float, digits: int = 3) -> str:

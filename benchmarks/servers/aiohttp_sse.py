@@ -13,8 +13,7 @@ async def main() -> None:
     inboxes = Inboxes()
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        async with sse_response(request) as response:
-            response.ping_interval = load.heartbeat
+        async with sse_response(request, ping_interval=load.heartbeat) as response:
             inbox = inboxes.join()
             try:
                 while response.is_connected():

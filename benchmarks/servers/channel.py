@@ -1,4 +1,4 @@
-"""This service's own streams, `sse.Channel` and `sse.Streams`, without files behind them."""
+"""The streams of this service, `sse.Channel` and `sse.Streams`, without files behind them."""
 
 import asyncio
 from typing import Any

@@ -1,0 +1,47 @@
+"""Who is compared, and how each is started."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.processes import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server of events; `needs` is the package without which it is left out."""
+
+    name: str
+    module: str
+    arguments: Sequence[str] = ()
+    needs: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        return self.needs is None or importlib.util.find_spec(self.needs) is not None
+
+    def serve(
+        self, cores: frozenset[int], *, streams: int, rate: float, heartbeat: float = 15.0
+    ) -> Server:
+        """Make its server: `rate` events a second, 0 for as many as it can, below 0 for none."""
+        given = {"streams": streams, "rate": rate, "heartbeat": heartbeat}
+        flags = [f"--{name}={value}" for name, value in given.items()]
+        return Server(f"benchmarks.servers.{self.module}", [*flags, *self.arguments], cores)
+
+
+BARE = Contender("bare asyncio sockets (the limit)", "bare")
+STREAMS = Contender("sse (ours)", "channel")
+
+CONTENDERS = (
+    BARE,
+    STREAMS,
+    Contender("sse (ours), asyncio's loop", "channel", ("--loop=asyncio",), "uvloop"),
+    Contender("aiohttp-sse", "aiohttp_sse", needs="aiohttp_sse"),
+    Contender("sse-starlette", "sse_starlette", needs="sse_starlette"),
+    Contender("FastAPI's SSE", "fastapi_sse", needs="fastapi"),
+)
+
+
+def installed() -> list[Contender]:
+    """List the contenders whose packages are there."""
+    return [contender for contender in CONTENDERS if contender.installed]
