@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from ingest.announcer import Announcer, Publish
 from ingest.catalogue import Catalogue, Recorded, Stored
@@ -85,6 +86,7 @@ class Store:
         self._catalogue = Catalogue(settings.database)
         self._running: dict[str, Running] = {}
         self._starting = 0
+        self._keys: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._cleanup = contextlib.AsyncExitStack()
         self._around: Surroundings | None = None
 
@@ -132,8 +134,17 @@ class Store:
             TooManySessionsError: to be tried again later.
             CatalogueError: nothing was started.
         """
-        if key is not None and (earlier := await self._catalogue.session_of_key(key)):
-            return _same(earlier, request)
+        if key is None:
+            return await self._start_new(request, None)
+        # The first of several at once is to be recorded before the others are looked up, or they
+        # would count against the limit.
+        lock = self._keys.setdefault(key, asyncio.Lock())
+        async with lock:
+            if earlier := await self._catalogue.session_of_key(key):
+                return _same(earlier, request)
+            return await self._start_new(request, key)
+
+    async def _start_new(self, request: Request, key: str | None) -> str:
         if len(self._running) + self._starting >= self._settings.max_sessions:
             raise TooManySessionsError(
                 f"{self._settings.max_sessions} sessions run already, which is the limit; "

@@ -6,31 +6,34 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any
-from urllib.parse import parse_qsl, quote
 
 import orjson
 
-from ingest.errors import IngestError, InvalidRequestError, TooManySessionsError
+from ingest.errors import IngestError, InvalidRequestError
 from ingest.outcome import AsyncProcessor, Processor
 from ingest.request import Request as IngestRequest
 from ingest.settings import Settings
 from sse import Streams
-from sse.asgi import Receive, Scope, Send
+from sse.asgi import Headers, Receive, Scope, Send
+from sse.server import abort
 from web import response as responses
-from web.errors import ClientGoneError, HTTPError, UnauthorizedError, UnavailableError
+from web.errors import ClientGoneError, HTTPError, UnavailableError
 from web.guard import Guard
-from web.polling import Follower, Polling
-from web.request import Request, readings
+from web.polling import Polling
+from web.request import Request, clean_for_log, readings, with_slash
 from web.response import Response
 from web.routes import RETRY_AFTER, Routes
 from web.sessions import LocalSessions, Sessions
 from web.signals import SignalChain
+from web.signin import sign_in
 from web.static import Static
 
 logger = logging.getLogger("web")
 
 DRAIN_SECONDS = 0.5
-"""From the signal to the cut of streams whose clients do not read."""
+"""From the signal to the cut of what waits for a client: to read a stream, or to send its body."""
+
+FAILED = "the service failed at this request; its log says why"
 
 
 class Parts:
@@ -79,6 +82,7 @@ class Application:
         self._opening = asyncio.Lock()
         self._signals = SignalChain(self._hear_signal)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._serving: set[Request] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as the ASGI specification says."""
@@ -87,7 +91,8 @@ class Application:
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000, "reason": "no websockets here"})
+            await receive()
+            await send({"type": "websocket.close"})
         else:
             raise NotImplementedError(f"scopes of type {scope['type']!r} are not served")
 
@@ -149,27 +154,25 @@ class Application:
 
     async def watch(self, session_id: str) -> AsyncIterator[dict[str, Any]]:
         """
-        Give the newest snapshot, and each newer one, until the session ends.
+        Give the newest snapshot, and each newer one, until the session or the service ends.
 
         One who is slow skips to the newest, like every other who watches.
 
         Raises:
             IngestError: there is no such session.
         """
-        channel = await (await self._open()).sessions.channel(session_id)
-        follower = Follower(channel)
+        parts = await self._open()
+        channel = await parts.sessions.channel(session_id)
         seen = None
-        try:
+        with parts.polling.following(channel) as follower:
             while True:
                 if channel.newest is not None and channel.newest is not seen:
                     seen = channel.newest
                     yield orjson.loads(seen.data)
-                elif channel.closed:
+                elif channel.closed or parts.polling.stopping:
                     return
                 else:
                     await follower.wait()
-        finally:
-            follower.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -177,6 +180,11 @@ class Application:
             await self._open()
         except IngestError as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        except Exception:
+            # Raised, it would be taken for an application that knows no lifespan.
+            logger.exception("the service cannot start")
+            await send({"type": "lifespan.startup.failed", "message": "the service cannot start"})
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -214,90 +222,73 @@ class Application:
     def _stop_streams(self) -> None:
         if self._parts is not None:
             self._parts.stop_waiting()
-            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._parts.streams.cut)
+            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._cut, self._parts)
+
+    def _cut(self, parts: Parts) -> None:
+        parts.streams.cut()
+        for request in tuple(self._serving):
+            if request.waits_for_client:
+                abort(request.send, request.receive)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["query_string"].isascii():
-            # Servers write the query to their log as ASCII, and fail at what is none.
-            scope["query_string"] = quote(scope["query_string"], safe="%=&+").encode()
-        request = Request(scope, receive, send, scope["method"], scope["path"], "")
+        request = Request(scope, receive, send)
+        clean_for_log(request)
+        self._serving.add(request)
+        try:
+            answer, headers = await self._answer(request)
+            if answer is not None:
+                await responses.send(request, answer, headers)
+        except ClientGoneError:
+            return
+        except Exception:
+            if request.answered:  # the server logs why, and cuts the connection
+                raise
+            logger.exception("%s %r failed", request.method, request.path)
+            with contextlib.suppress(ClientGoneError):
+                await responses.send(request, responses.problem(500, FAILED), [])
+        finally:
+            self._serving.discard(request)
+
+    async def _answer(self, request: Request) -> tuple[Response | None, Headers]:
         try:
             parts = await self._open()
         except IngestError as error:
             logger.error("the service cannot start: %s", error)  # noqa: TRY400 - the text is all
             refused = UnavailableError("the service cannot start; its log says why")
-            await responses.send(request, _refusal(refused), [])
-            return
-        for prefix, path in readings(scope):
+            return _refusal(refused), []
+        for prefix, path in readings(request.scope):
             request.prefix, request.path = prefix, path
             if parts.routes.knows(path):
                 break
         try:
-            answer = await self._answer(parts, request)
-            if answer is not None:
-                await responses.send(request, answer, parts.guard.headers(request))
-        except ClientGoneError:
-            return
-
-    async def _answer(self, parts: Parts, request: Request) -> Response | None:
-        guard = parts.guard
-        try:
-            guard.check_host(request)
-            if (preflight := guard.preflight(request)) is not None:
-                return preflight
-            if request.method == "POST":
-                guard.check_origin(request)
-            if request.path == "/" and (answer := await _sign_in(parts, request)) is not None:
-                return answer
-            if request.path != "/healthz":
-                guard.check_token(request)
-            return await parts.routes.answer(request)
+            answer = await _guarded(parts, request)
         except (HTTPError, IngestError) as error:
-            return _refusal(error)
+            answer = _refusal(error)
+        return answer, parts.routes.headers(request)
 
 
-async def _sign_in(parts: Parts, request: Request) -> Response | None:
-    """Trade a token, in the form or in the address, for a cookie; or ask for one."""
+async def _guarded(parts: Parts, request: Request) -> Response | None:
     guard = parts.guard
-    try:
+    guard.check_host(request)
+    if (preflight := guard.preflight(request)) is not None:
+        return preflight
+    if request.method == "POST":
+        guard.check_origin(request)
+    if (page := with_slash(request)) is not None:
+        return Response(308, headers=[(b"location", page.encode()), responses.NO_STORE])
+    if request.path == "/":
+        answer = await sign_in(guard, parts.static, request)
+        if answer is not None:
+            return answer
+    elif request.path != "/healthz":
         guard.check_token(request)
-    except UnauthorizedError as error:
-        given = request.query.get("token", "")
-        if given:
-            # The server logs this scope's query when the answer begins.
-            request.scope["query_string"] = b"token=***"
-        if request.method == "POST":
-            form = parse_qsl((await request.body()).decode("utf-8", "replace"))
-            given = dict(form).get("token", "")
-        if not guard.is_token(given):
-            return parts.static.sign_in([*error.headers, *_reload(request)])
-        return Response(
-            303, headers=[guard.set_cookie(request), (b"location", b"./"), responses.NO_STORE]
-        )
-    if "token" in request.query:
-        request.scope["query_string"] = b"token=***"
-        return Response(303, headers=[(b"location", b"./"), responses.NO_STORE])
-    return None
-
-
-def _reload(request: Request) -> list[tuple[bytes, bytes]]:
-    """
-    Have a browser that comes from another site ask again, now as coming from ours.
-
-    It keeps a `SameSite=Strict` cookie to itself on a way that began elsewhere, a link in a mail
-    and the redirect after it, so one who is signed in would be asked for the token again.
-    """
-    if request.headers.get("sec-fetch-site") == "cross-site" and "cookie" not in request.headers:
-        return [(b"refresh", b"0")]
-    return []
+    return await parts.routes.answer(request)
 
 
 def _refusal(error: HTTPError | IngestError) -> Response:
     headers = list(error.headers) if isinstance(error, HTTPError) else []
     fields = error.fields if isinstance(error, HTTPError | InvalidRequestError) else {}
-    if isinstance(error, TooManySessionsError):
-        headers.append(RETRY_AFTER)
-    if error.status == 503 and RETRY_AFTER not in headers:
+    if error.status == 503:
         headers.append(RETRY_AFTER)
     return responses.problem(error.status, str(error), fields=fields, headers=headers)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from ingest.settings import Settings
@@ -67,9 +66,8 @@ class Guard:
             return
         if origin.lower() in self._origins or site == "same-origin":
             return
-        host = _host_of(origin)
-        own = {request.headers.get(name, "").lower() for name in ("host", "x-forwarded-host")}
-        if not host or host not in own:
+        own = ",".join(request.headers.get(name, "") for name in ("host", "x-forwarded-host"))
+        if not _is_of(origin.lower(), own.lower().split(",")):
             raise ForbiddenError(
                 f"the origin {origin!r} may not do this; INGEST_CORS_ORIGINS names those that may"
             )
@@ -86,7 +84,7 @@ class Guard:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_token(given.strip()):
             return
-        if _same(_cookie(request), self._cookie):
+        if any(_same(cookie, self._cookie) for cookie in _cookies(request)):
             return
         raise UnauthorizedError(
             "a token is needed: Authorization: Bearer …, or sign in at the page",
@@ -149,13 +147,12 @@ def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
-def _cookie(request: Request) -> str:
-    # Fields of one name were joined by commas, as HTTP/2 allows cookies to be split.
-    try:
-        cookies = SimpleCookie(request.headers.get("cookie", "").replace(", ", "; "))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+def _cookies(request: Request) -> list[str]:
+    # Read by hand, as `http.cookies` drops them all for an odd one of another application. Fields
+    # of one name were joined by commas, and HTTP/2 allows cookies to be split.
+    pairs = request.headers.get("cookie", "").replace(",", ";").split(";")
+    named = [pair.strip().partition("=") for pair in pairs]
+    return [value for name, _, value in named if name == COOKIE]
 
 
 def _without_port(host: str) -> str:
@@ -163,8 +160,13 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() else host
 
 
-def _host_of(origin: str) -> str:
+def _is_of(origin: str, hosts: list[str]) -> bool:
+    """Tell whether `origin` is one of `hosts`; some proxies write out the default port."""
     try:
-        return urlsplit(origin.lower()).netloc
+        parts = urlsplit(origin)
     except ValueError:
-        return ""
+        return False
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return bool(parts.netloc) and parts.netloc.removesuffix(port) in {
+        host.strip().removesuffix(port) for host in hosts
+    }

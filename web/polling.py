@@ -1,8 +1,9 @@
 """The way before streams: asking for a snapshot, and being kept waiting for the next one."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from ingest.settings import Settings
@@ -41,8 +42,8 @@ class Polling:
     """The status route's waiting, and its end."""
 
     def __init__(self, settings: Settings) -> None:
-        self._deprecated = settings.polling_deprecated
         self._sunset = settings.polling_sunset
+        self.headers = _announcement(settings)
         self._followers: set[Follower] = set()
         self._stopping = False
 
@@ -52,51 +53,56 @@ class Polling:
         for follower in self._followers:
             follower.notify()
 
-    def headers(self, now: datetime) -> Headers:
+    def check_sunset(self, now: datetime) -> None:
         """
-        Give the headers that announce the end of polling: RFC 9745 and RFC 8594.
+        Refuse to be polled when that has come to its end.
 
         Raises:
-            GoneError: it has come.
+            GoneError: it has.
         """
-        headers: Headers = []
-        if self._deprecated is not None:
-            headers.append((b"deprecation", f"@{int(self._deprecated.timestamp())}".encode()))
-        if self._sunset is not None:
-            sunset = format_datetime(self._sunset.astimezone(now.tzinfo), usegmt=True)
-            headers.append((b"sunset", sunset.encode()))
-            if now >= self._sunset:
-                raise GoneError(
-                    f"polling ended on {self._sunset:%Y-%m-%d}; use the stream", headers=headers
-                )
-        return headers
+        if self._sunset is not None and now >= self._sunset:
+            raise GoneError(f"polling ended on {self._sunset:%Y-%m-%d}; use the stream")
+
+    @contextmanager
+    def following(self, channel: Channel) -> Iterator[Follower]:
+        """Follow a channel, to be woken at its next frame, at its close and at `stop`."""
+        follower = Follower(channel)
+        self._followers.add(follower)
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+            follower.close()
 
     async def status(self, request: Request, channel: Channel, wait: float) -> Response:
         """Answer with the newest snapshot; hold an answer of "not modified" for `wait` seconds."""
-        known = request.headers.get("if-none-match", "")
-        if wait and _is_known(channel, known) and not channel.closed and not self._stopping:
-            await self._wait(request, channel, known, wait)
+        if wait and self._may_wait(request, channel):
+            await self._wait(request, channel, wait)
         frame = _newest(channel)
         headers = [(b"etag", _etag(frame).encode()), (b"cache-control", b"no-cache")]
-        if _is_known(channel, known):
+        if request.has(_etag(frame)):
             return Response(304, headers=headers)
         response = json(frame.data)
         response.headers = [(b"content-type", b"application/json"), *headers]
         return response
 
-    async def _wait(self, request: Request, channel: Channel, known: str, wait: float) -> None:
-        follower = Follower(channel)
-        self._followers.add(follower)
-        changed = asyncio.create_task(_until_changed(follower, channel, known, self))
+    def _may_wait(self, request: Request, channel: Channel) -> bool:
+        return not (channel.closed or self._stopping) and request.has(_etag(_newest(channel)))
+
+    async def _wait(self, request: Request, channel: Channel, wait: float) -> None:
+        changed = asyncio.create_task(self._until_changed(request, channel))
         gone = asyncio.create_task(request.disconnected())
         try:
             await asyncio.wait([changed, gone], timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._followers.discard(follower)
-            follower.close()
             for task in (changed, gone):
                 task.cancel()
             await asyncio.wait([changed, gone])
+
+    async def _until_changed(self, request: Request, channel: Channel) -> None:
+        with self.following(channel) as follower:
+            while self._may_wait(request, channel):
+                await follower.wait()
 
     @property
     def stopping(self) -> bool:
@@ -124,11 +130,17 @@ def wait_seconds(query: Mapping[str, str]) -> float:
     return min(seconds, WAIT_LIMIT)
 
 
-async def _until_changed(
-    follower: Follower, channel: Channel, known: str, polling: Polling
-) -> None:
-    while _is_known(channel, known) and not channel.closed and not polling.stopping:
-        await follower.wait()
+def _announcement(settings: Settings) -> Headers:
+    """Give the headers that announce the end of polling: RFC 9745 and RFC 8594."""
+    headers: Headers = []
+    if settings.polling_deprecated is not None:
+        headers.append(
+            (b"deprecation", f"@{int(settings.polling_deprecated.timestamp())}".encode())
+        )
+    if settings.polling_sunset is not None:
+        sunset = format_datetime(settings.polling_sunset.astimezone(UTC), usegmt=True)
+        headers.append((b"sunset", sunset.encode()))
+    return headers
 
 
 def _newest(channel: Channel) -> Frame:
@@ -138,11 +150,3 @@ def _newest(channel: Channel) -> Frame:
 
 def _etag(frame: Frame) -> str:
     return f'"{frame.id}"'
-
-
-def _is_known(channel: Channel, known: str) -> bool:
-    """Compare as RFC 9110, 13.1.2, says: a list, weak or strong, or `*`."""
-    if not known:
-        return False
-    etag = _etag(_newest(channel))
-    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in known.split(","))

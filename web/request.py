@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 
@@ -25,19 +25,31 @@ BODY_SECONDS = 30.0
 """Time in which a body has to arrive: none that is meant takes so long."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
-    """What a route needs to know; `path` is below `prefix`, where the application is mounted."""
+    """
+    What a route needs to know; `path` is below `prefix`, where the application is mounted.
+
+    `query` has each parameter's last value. `answered` tells that the answer has begun, and
+    `waits_for_client` that the rest of the body, or of the answer, is up to the client.
+    """
 
     scope: Scope
     receive: Receive
     send: Send
-    method: str
-    path: str
-    prefix: str
+    method: str = field(init=False)
+    path: str = field(init=False)
+    prefix: str = field(init=False, default="")
+    query: dict[str, str] = field(init=False)
     headers: dict[str, str] = field(init=False)
+    answered: bool = field(init=False, default=False)
+    waits_for_client: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        self.method = _text(self.scope["method"])
+        self.path = _text(self.scope["path"])
+        query = self.scope.get("query_string", b"").decode("utf-8", "replace")
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
         headers: dict[str, str] = {}
         for name, value in self.scope["headers"]:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -45,14 +57,14 @@ class Request:
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         self.headers = headers
 
-    @property
-    def query(self) -> dict[str, str]:
-        """The query's parameters, each with its last value."""
-        return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-
     def url(self, path: str) -> str:
         """Give the path under which clients reach one of ours."""
         return quote(self.prefix + path)
+
+    def has(self, etag: str) -> bool:
+        """Compare with `If-None-Match`, RFC 9110, 13.1.2: a list, weak or strong, or `*`."""
+        known = self.headers.get("if-none-match", "")
+        return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in known.split(","))
 
     async def body(self) -> bytes:
         """
@@ -66,6 +78,7 @@ class Request:
         if stated.isascii() and stated.isdigit() and int(stated[:18]) > BODY_LIMIT:
             raise ContentTooLargeError(_too_large(int(stated[:18])))
         body = bytearray()
+        self.waits_for_client = True
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 while True:
@@ -81,6 +94,8 @@ class Request:
             raise RequestTimeoutError(
                 f"the body did not come within {BODY_SECONDS:g} s; send the request again"
             ) from None
+        finally:
+            self.waits_for_client = False
 
     async def json_object(self) -> dict[str, Any]:
         """
@@ -116,16 +131,46 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
     ASGI has `path` hold `root_path` in front; older servers and some frameworks strip it, and
     some leave `root_path` empty too. Then `raw_path` may still tell what stands in front.
     """
-    root: str = scope.get("root_path", "").rstrip("/")
-    path: str = scope["path"].rstrip("/") or "/"
+    root = _text(scope.get("root_path", "")).rstrip("/")
+    path = _text(scope["path"]).rstrip("/") or "/"
     if root and (path == root or path.startswith(root + "/")):
         yield root, path[len(root) :] or "/"
     elif not root:
-        whole = unquote(scope.get("raw_path", b"").decode("latin-1").partition("?")[0]).rstrip("/")
+        whole = unquote(_raw_path(scope)).rstrip("/")
         if whole != path and whole.endswith(path.rstrip("/")):
             yield whole.removesuffix(path.rstrip("/")), path
             return
     yield root, path
+
+
+def with_slash(request: Request) -> str | None:
+    """Give where the page is, if it is asked for where its relative URLs lead beside it."""
+    whole = _raw_path(request.scope) or request.scope["path"]
+    if request.path != "/" or not request.prefix or whole.endswith("/"):
+        return None
+    query = urlencode(request.query)
+    return request.url("/") + (f"?{query}" if query else "")
+
+
+def clean_for_log(request: Request) -> None:
+    """
+    Take from the scope, which the server writes to its log when the answer begins, what must not
+    be there: a token; and bytes that are not ASCII, at which it would fail.
+    """
+    query = request.scope.get("query_string", b"")
+    if "token" in request.query:
+        request.scope["query_string"] = b"token=***"
+    elif not query.isascii():
+        request.scope["query_string"] = quote(query, safe="%=&+").encode()
+
+
+def _raw_path(scope: Scope) -> str:
+    return (scope.get("raw_path") or b"").decode("latin-1").partition("?")[0]
+
+
+def _text(text: str) -> str:
+    """Replace lone surrogates, which some servers make of odd bytes and no encoder takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _too_large(size: int) -> str:

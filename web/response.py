@@ -8,13 +8,18 @@ from typing import Any
 
 import orjson
 
-from sse.asgi import Headers
+from sse.asgi import Headers, Message
+from sse.server import abort
+from web.errors import ClientGoneError
 from web.request import Request
 
 BASE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
+
+PIECE_SECONDS = 30.0
+"""Time in which a client has to make room for the next piece of a long answer."""
 
 JSON = b"application/json"
 NO_STORE = (b"cache-control", b"no-store")
@@ -61,30 +66,49 @@ def problem(
 
 
 async def send(request: Request, response: Response, extra: Headers) -> None:
-    """Send `response` to who made `request`, without its body if that was a HEAD."""
+    """
+    Send `response` to who made `request`, without its body if that was a HEAD.
+
+    Raises:
+        ClientGoneError: the server says that nobody is there to read it.
+    """
     headers = [*BASE_HEADERS, *extra, *response.headers]
     body = response.body
     if isinstance(body, bytes) and response.status not in (204, 304):
         headers.append((b"content-length", str(len(body)).encode()))
-    await request.send(
-        {"type": "http.response.start", "status": response.status, "headers": headers}
+    request.answered = True
+    await _send(
+        request, {"type": "http.response.start", "status": response.status, "headers": headers}
     )
     if request.method == "HEAD":
         body = b""
     if isinstance(body, bytes):
-        await request.send({"type": "http.response.body", "body": body, "more_body": False})
+        await _send(request, {"type": "http.response.body", "body": body, "more_body": False})
     else:
         await _send_pieces(request, body)
 
 
+async def _send(request: Request, message: Message) -> None:
+    try:
+        await request.send(message)
+    except OSError as error:
+        raise ClientGoneError from error
+
+
 async def _send_pieces(request: Request, pieces: AsyncIterator[bytes]) -> None:
     gone = asyncio.create_task(request.disconnected())
+    request.waits_for_client = True
     try:
         async for piece in pieces:
             if gone.done():
                 return
-            await request.send({"type": "http.response.body", "body": piece, "more_body": True})
-        await request.send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with asyncio.timeout(PIECE_SECONDS):
+                await _send(
+                    request, {"type": "http.response.body", "body": piece, "more_body": True}
+                )
+        await _send(request, {"type": "http.response.body", "body": b"", "more_body": False})
+    except TimeoutError:
+        abort(request.send, request.receive)
     finally:
         gone.cancel()
         await asyncio.wait([gone])

@@ -11,7 +11,9 @@ from ingest import report
 from ingest.catalogue import Recorded
 from ingest.request import Request as IngestRequest
 from sse import Streams, TooManyStreamsError
+from sse.asgi import Headers
 from web.errors import (
+    ClientGoneError,
     MethodNotAllowedError,
     NotFoundError,
     UnavailableError,
@@ -20,11 +22,12 @@ from web.errors import (
 from web.guard import Guard
 from web.polling import Polling, wait_seconds
 from web.request import Request
-from web.response import Response, json
+from web.response import BASE_HEADERS, Response, json
 from web.sessions import Sessions
 from web.static import Static
 
 API = "/api/ingest"
+POLLED = f"{API}/status"
 
 KEY_LIMIT = 255
 """Characters of an idempotency key: a UUID has 36."""
@@ -54,17 +57,17 @@ class Routes:
         self.stopping = False
         self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
             {
-                "/": {"GET": self._page, "POST": self._sign_in},
+                "/": {"GET": self._page, "POST": self._page},
                 "/healthz": {"GET": self._health},
                 f"{API}/process": {"POST": self._process},
-                f"{API}/status": {"GET": self._list},
+                POLLED: {"GET": self._list},
                 f"{API}/directories": {"GET": self._directories},
             }
         )
         self._below: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
             {
                 "/static": {"GET": self._file},
-                f"{API}/status": {"GET": self._status},
+                POLLED: {"GET": self._status},
                 f"{API}/stream": {"GET": self._stream},
                 f"{API}/cancel": {"POST": self._cancel},
                 f"{API}/report": {"GET": self._report},
@@ -74,6 +77,13 @@ class Routes:
     def knows(self, path: str) -> bool:
         """Tell whether there is a route for `path`."""
         return path in self._exact or path.rpartition("/")[0] in self._below
+
+    def headers(self, request: Request) -> Headers:
+        """Give what every answer to this request carries, whatever it is."""
+        headers = self._guard.headers(request)
+        if request.path == POLLED or request.path.startswith(f"{POLLED}/"):
+            headers += self._polling.headers
+        return headers
 
     async def answer(self, request: Request) -> Response | None:
         """
@@ -102,10 +112,6 @@ class Routes:
     async def _page(self, request: Request, _: str) -> Response:
         return self._static.page(request)
 
-    async def _sign_in(self, request: Request, _: str) -> Response:
-        # Whoever comes here has the token already; the guard has seen to the others.
-        return Response(303, headers=[(b"location", request.url("/").encode())])
-
     async def _file(self, request: Request, name: str) -> Response:
         return self._static.file(request, name)
 
@@ -125,7 +131,7 @@ class Routes:
                 fields={"Idempotency-Key": f"{len(key)} characters; 1 to {KEY_LIMIT} are taken"},
             )
         if self.stopping:
-            raise UnavailableError("the service is shutting down", headers=[RETRY_AFTER])
+            raise UnavailableError("the service is shutting down")
         session_id = await self._sessions.start(wanted, key)
         status_url = request.url(f"{API}/status/{session_id}")
         stream_url = request.url(f"{API}/stream/{session_id}")
@@ -141,21 +147,17 @@ class Routes:
         return json(await self._snapshot(session_id), 202 if changed else 200)
 
     async def _list(self, _: Request, __: str) -> Response:
-        headers = self._polling.headers(datetime.now(UTC))
+        self._polling.check_sunset(datetime.now(UTC))
         snapshots = await self._sessions.newest()
-        return json(b'{"sessions":[' + b",".join(snapshots) + b"]}", headers=headers)
+        return json(b'{"sessions":[' + b",".join(snapshots) + b"]}")
 
     async def _status(self, request: Request, session_id: str) -> Response:
-        headers = self._polling.headers(datetime.now(UTC))
-        query = request.query
-        if "errors_after" in query:
-            response = await self._errors(session_id, query["errors_after"])
-        else:
-            wait = wait_seconds(query)
-            channel = await self._sessions.channel(session_id)
-            response = await self._polling.status(request, channel, wait)
-        response.headers += headers
-        return response
+        self._polling.check_sunset(datetime.now(UTC))
+        if "errors_after" in request.query:
+            return await self._errors(session_id, request.query["errors_after"])
+        wait = wait_seconds(request.query)
+        channel = await self._sessions.channel(session_id)
+        return await self._polling.status(request, channel, wait)
 
     async def _errors(self, session_id: str, after: str) -> Response:
         if not (after.isascii() and after.isdigit() and len(after) <= 15):
@@ -168,18 +170,16 @@ class Routes:
 
     async def _stream(self, request: Request, session_id: str) -> None:
         channel = await self._sessions.channel(session_id)
+        headers = [*BASE_HEADERS, *self._guard.headers(request)]
+        request.answered = True
         try:
             await self._streams.serve(
-                channel,
-                request.scope,
-                request.receive,
-                request.send,
-                headers=self._guard.headers(request),
+                channel, request.scope, request.receive, request.send, headers=headers
             )
         except TooManyStreamsError as error:
-            raise UnavailableError(
-                f"{error}; the snapshot can be polled", headers=[RETRY_AFTER]
-            ) from error
+            raise UnavailableError(f"{error}; the snapshot can be polled") from error
+        except OSError as error:
+            raise ClientGoneError from error
 
     async def _report(self, request: Request, session_id: str) -> Response:
         wanted = request.query.get("format")

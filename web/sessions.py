@@ -86,9 +86,13 @@ class LocalSessions:
         if channel is not None:
             return channel
         stored = await self._store.finished(session_id)
-        if stored.snapshot is None or stored.last_event_id is None:
+        if stored.snapshot is not None and stored.last_event_id is not None:
+            return Channel(_frame(stored.snapshot, stored.last_event_id), closed=True)
+        # Recorded a moment ago, it may have begun to run since it was looked for here.
+        channel = self._channels.get(session_id)
+        if channel is None:
             raise NotFoundError(f"session {session_id!r} is in the catalogue, but does not run")
-        return Channel(_frame(stored.snapshot, stored.last_event_id), closed=True)
+        return channel
 
     async def newest(self) -> list[bytes]:
         snapshots = []

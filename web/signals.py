@@ -31,18 +31,33 @@ class SignalChain:
             return
         for number in SIGNALS:
             before = signal.getsignal(number)
-            if callable(before) and before != self._handle:
+            if callable(before) and not self.is_in_chain(number, before):
                 self._before[number] = before
                 signal.signal(number, self._handle)
 
     def remove(self) -> None:
-        """Put the handlers back, unless somebody has set others since."""
+        """
+        Put the handlers back.
+
+        Where another chain has been set in front of this one it still calls it, so there this
+        one stays, as a link that only hands on.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
-        for number, before in self._before.items():
+        for number in tuple(self._before):
             if signal.getsignal(number) == self._handle:
-                signal.signal(number, before)
-        self._before.clear()
+                signal.signal(number, self._before.pop(number))
+
+    def is_in_chain(self, number: int, handler: object) -> bool:
+        """Tell whether `handler` is this chain's, or comes to it through those of others."""
+        chain = getattr(handler, "__self__", None)
+        if not isinstance(chain, SignalChain):
+            return False
+        return chain is self or self.is_in_chain(number, chain.next_of(number))
+
+    def next_of(self, number: int) -> object:
+        """Give the handler that is called after this one."""
+        return self._before.get(number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._heard()

@@ -64,7 +64,7 @@ class Static:
         file = self._files.get(name)
         if file is None:
             raise NotFoundError("no such file")
-        if file.etag in request.headers.get("if-none-match", ""):
+        if request.has(file.etag):
             return Response(304, headers=list(file.headers))
         return Response(200, file.body, list(file.headers))
 
