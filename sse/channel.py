@@ -49,7 +49,8 @@ class Subscriber(Protocol):
         """
         Take note that the channel has a newer frame, or was closed.
 
-        Called at any time after `subscribe`, synchronously. Must neither wait nor raise.
+        Called at any time between `subscribe` and `unsubscribe`, synchronously. Must neither wait
+        nor raise.
         """
 
 
@@ -147,7 +148,8 @@ class Channel:
         while self._round:
             end = self._position + ROUND_SLICE
             for subscriber in self._round[self._position : end]:
-                subscriber.notify()
+                if subscriber in self._subscribers:
+                    subscriber.notify()
             self._position = end
             if end >= len(self._round):
                 self._round = ()
