@@ -11,6 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sse.asgi import Headers, Message, Receive, Send
@@ -52,6 +53,7 @@ class Stream(ABC):
     clock: Callable[[], float]
     opened_at: float = field(init=False)
     last_sent_at: float = field(init=False)
+    _stalled_at: float = field(default=NEVER, init=False)
 
     def __post_init__(self) -> None:
         self.opened_at = self.last_sent_at = self.clock()
@@ -68,9 +70,9 @@ class Stream(ABC):
     def cut(self) -> None:
         """End the stream without waiting for a client that does not read."""
 
-    @abstractmethod
     def stalled_for(self, now: float) -> float:
         """Tell for how many seconds the client has been waited for; 0 while it keeps up."""
+        return max(0.0, now - self._stalled_at)
 
     def end(self) -> None:
         """End the stream cleanly, after the newest frame."""
@@ -88,6 +90,11 @@ class Stream(ABC):
             self.feed.heartbeat_due = True
             self.notify()
 
+    def _note_sent(self) -> None:
+        self.last_sent_at = self.clock()
+        # One that fell due while `send` waited is needless now: there was no silence.
+        self.feed.heartbeat_due = False
+
 
 @dataclass(slots=True, eq=False)
 class DirectStream(Stream):
@@ -98,13 +105,14 @@ class DirectStream(Stream):
     handed to a task; when it is back the stream goes on with what is then the newest.
     """
 
+    _ready: bool = field(default=False, init=False)
     _suspended: asyncio.Task[None] | None = field(default=None, init=False)
-    _stalled_at: float = field(default=NEVER, init=False)
 
     async def run(self, headers: Headers) -> None:
         self._stalled_at = self.clock()
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         self._stalled_at = NEVER
+        self._ready = True
         self.feed.channel.subscribe(self)
         try:
             self.notify()
@@ -117,35 +125,34 @@ class DirectStream(Stream):
                 self._suspended.cancel()
 
     def notify(self) -> None:
-        if self._suspended is None and (message := self.feed.take()) is not None:
+        if self._ready and (message := self.feed.take()) is not None:
             self._step(message)
 
     def cut(self) -> None:
         self.feed.over = True
         abort(self.send, self.receive)
 
-    def stalled_for(self, now: float) -> float:
-        return max(0.0, now - self._stalled_at)
-
     def _step(self, message: Message) -> None:
         sending: Coroutine[Any, Any, None] = self.send(message)  # type: ignore[assignment]
         try:
             waits_for = sending.send(None)
         except StopIteration:
-            self.last_sent_at = self.clock()
+            self._note_sent()
         except Exception:
             # A client that cannot be sent to must not cost the others their frame.
             logger.exception("a stream is cut: its server failed to send")
             self.cut()
         else:
+            self._ready = False
             self._stalled_at = self.clock()
             self._suspended = asyncio.get_running_loop().create_task(_rest(sending, waits_for))
             self._suspended.add_done_callback(self._resumed)
 
     def _resumed(self, task: asyncio.Task[None]) -> None:
         self._suspended = None
+        self._ready = True
         self._stalled_at = NEVER
-        self.last_sent_at = self.clock()
+        self._note_sent()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a stream is cut: its server failed to send", exc_info=error)
             self.cut()
@@ -163,16 +170,20 @@ class _Remainder:
 
     def __await__(self) -> Generator[object, Any, None]:
         # The future that came out of the first step is handed on as if it came out only now: it
-        # still carries the mark that tells a task to wait for it. The rest is plain delegation.
-        try:
-            yield self._waits_for
-        except BaseException as error:  # noqa: BLE001 - a cancellation belongs to the coroutine
+        # still carries the mark that tells a task to wait for it. `yield from` cannot begin with
+        # it, so this is what `yield from` does, for a coroutine.
+        waits_for = self._waits_for
+        while True:
             try:
-                waits_for = self._coroutine.throw(error)
+                yield waits_for
+            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to the coroutine
+                go_on = partial(self._coroutine.throw, error)
+            else:
+                go_on = partial(self._coroutine.send, None)
+            try:
+                waits_for = go_on()
             except StopIteration:
                 return
-            yield waits_for
-        yield from self._coroutine.__await__()
 
 
 async def _rest(coroutine: Coroutine[Any, Any, None], waits_for: object) -> None:
@@ -184,23 +195,22 @@ class OwnTaskStream(Stream):
     """A stream whose own task sends, while a second one waits for the disconnect."""
 
     _wake: asyncio.Future[None] | None = field(default=None, init=False)
-    _deadline: asyncio.Timeout | None = field(default=None, init=False)
+    _sending: asyncio.Timeout | None = field(default=None, init=False)
 
     async def run(self, headers: Headers) -> None:
         watcher = asyncio.create_task(self._watch())
         try:
-            await self._send_bounded(
-                {"type": "http.response.start", "status": 200, "headers": headers}
-            )
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             self.feed.channel.subscribe(self)
             await self._follow()
-        except TimeoutError:
-            abort(self.send, self.receive)
         finally:
             self.feed.over = True
             self.feed.channel.unsubscribe(self)
             watcher.cancel()
             await asyncio.wait([watcher])
+            failure = None if watcher.cancelled() else watcher.exception()
+        if failure is not None:
+            raise failure
 
     def notify(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -208,20 +218,15 @@ class OwnTaskStream(Stream):
 
     def cut(self) -> None:
         self.feed.over = True
-        if self._deadline is not None:
-            self._deadline.reschedule(0)
+        if self._sending is not None and not self._sending.expired():
+            self._sending.reschedule(0)
         self.notify()
-
-    def stalled_for(self, now: float) -> float:
-        """Nothing: each `send` has a deadline of its own, in the task that awaits it."""
-        del now
-        return 0.0
 
     async def _follow(self) -> None:
         while not self.feed.over:
             if (message := self.feed.take()) is not None:
-                await self._send_bounded(message)
-                self.last_sent_at = self.clock()
+                await self._send(message)
+                self._note_sent()
                 continue
             self._wake = asyncio.get_running_loop().create_future()
             try:
@@ -229,13 +234,27 @@ class OwnTaskStream(Stream):
             finally:
                 self._wake = None
 
-    async def _send_bounded(self, message: Message) -> None:
-        async with asyncio.timeout(self.limits.send_timeout) as deadline:
-            self._deadline = deadline
-            await self.send(message)
-        self._deadline = None
+    async def _send(self, message: Message) -> None:
+        self._stalled_at = self.clock()
+        # Without a time of its own: it is there for `cut`, which moves its end to now.
+        interruptible = self._sending = asyncio.timeout(None)
+        try:
+            async with interruptible:
+                await self.send(message)
+        except TimeoutError:
+            if not interruptible.expired():
+                raise
+            abort(self.send, self.receive)
+        finally:
+            self._sending = None
+            self._stalled_at = NEVER
 
     async def _watch(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        self.cut()
+        try:
+            while (await self.receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            # After the last message the disconnect only says that the response is complete; what
+            # a middleware still has to do then must not be cut short.
+            if not self.feed.over:
+                self.cut()

@@ -1,0 +1,100 @@
+"""A stream that runs, of either kind, with all that is around it at hand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from sse.asgi import Headers, Message
+from sse.channel import Channel, Frame
+from sse.feed import Feed
+from sse.stream import DirectStream, Limits, OwnTaskStream, Stream
+from tests.sse.fakes import CALM, Client, Clock, UvicornClient, settle
+
+HEADERS: Headers = [(b"content-type", b"text/event-stream")]
+RETRY = b"retry: 1000\n"
+
+Kind: TypeAlias = type[DirectStream] | type[OwnTaskStream]
+
+both = pytest.mark.parametrize("kind", [DirectStream, OwnTaskStream])
+
+
+class Opened:
+    """A stream that runs, and everything around it."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        channel: Channel | None = None,
+        client: Client | None = None,
+        limits: Limits = CALM,
+        sent: Frame | None = None,
+    ) -> None:
+        self.channel = Channel(frame("0")) if channel is None else channel
+        self.client = UvicornClient() if client is None else client
+        self.clock = Clock()
+        self.feed = Feed(self.channel, RETRY, sent)
+        self.stream: Stream = kind(
+            self.feed, self.client.receive, self.client.send, limits, self.clock
+        )
+        self.task = asyncio.create_task(self.stream.run(HEADERS))
+
+    def publish(self, *names: str) -> None:
+        for name in names:
+            self.channel.publish(frame(name))
+
+    def tick_after(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.stream.tick(self.clock.now)
+
+    async def gone(self) -> None:
+        """Wait until the stream has ended by itself."""
+        await self.task
+        await settle()
+        assert self.stream not in self.channel._subscribers
+        assert self.client.waiting == 0
+
+    async def leave(self) -> None:
+        self.client.leave()
+        await self.gone()
+
+
+def frame(name: str) -> Frame:
+    return Frame.of(name.encode(), id=name)
+
+
+async def opened(kind: Kind, **options: object) -> Opened:
+    """Open a stream and let it send what is there."""
+    stream = Opened(kind, **options)  # type: ignore[arg-type]
+    await settle()
+    return stream
+
+
+def with_ends(
+    client: Client,
+    *,
+    send: Callable[[Message], Awaitable[None]] | None = None,
+    receive: Callable[[], Awaitable[Message]] | None = None,
+) -> Client:
+    """Put other callables in front of the client."""
+    if send is not None:
+        client.send = send  # type: ignore[method-assign, assignment]
+    if receive is not None:
+        client.receive = receive  # type: ignore[method-assign, assignment]
+    return client
+
+
+def failing(client: Client, error: type[Exception], suspends: bool) -> Client:
+    """Let the second body fail, in the first step of `send` or after it was suspended."""
+    whole = client.send
+
+    async def send(message: Message) -> None:
+        if len(client.sent) > 1:
+            if suspends:
+                await asyncio.sleep(0)
+            raise error("broken")
+        await whole(message)
+
+    return with_ends(client, send=send)
