@@ -144,7 +144,7 @@ class Dispatcher:
         return not self._workers and not self._dying
 
     def _start_workers(self) -> None:
-        while len(self._workers) < self._wanted() and self._may_start():
+        while self._missing() > 0 and self._may_start():
             try:
                 worker = WorkerProcess(self._niceness)
             except OSError as error:
@@ -157,11 +157,13 @@ class Dispatcher:
             with self._lock:
                 self._workers.append(worker)
 
-    def _wanted(self) -> int:
-        if self._phase is Phase.OPEN:
-            return self._count
-        busy = sum(worker.call is not None for worker in self._workers)
-        return min(self._count, len(self._waiting) + busy)
+    def _missing(self) -> int:
+        wanted = self._count
+        if self._phase is not Phase.OPEN:
+            busy = sum(worker.call is not None for worker in self._workers)
+            wanted = min(wanted, len(self._waiting) + busy)
+        # One that ended before it was up has a successor only when its end has been counted.
+        return wanted - len(self._workers) - sum(not worker.ready for worker in self._dying)
 
     def _may_start(self) -> bool:
         if self._failed_starts < MAX_FAILED_STARTS:
@@ -217,7 +219,7 @@ class Dispatcher:
         moments = [worker.deadline for worker in self._workers if worker.deadline is not None]
         if self._dying:
             moments.append(now + REAP_INTERVAL)
-        if self._waiting and len(self._workers) < self._wanted():
+        if self._waiting and self._missing() > 0:
             moments.append(self._retry_at)
         return max(0.0, min(moments) - now) if moments else None
 

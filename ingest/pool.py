@@ -6,8 +6,6 @@ one worker dies, runs the host's main module in each worker and, where it forks,
 server's sockets.
 """
 
-import atexit
-import os
 import pickle
 import sys
 import threading
@@ -77,7 +75,6 @@ class WorkerPool(Executor):
         self._options = workers, call_timeout, niceness
         self._lock = threading.Lock()
         self._closed = False
-        self._owner = 0  # the process that started it
         self._dispatcher: Dispatcher | None = None
         self._thread: threading.Thread | None = None
 
@@ -96,20 +93,14 @@ class WorkerPool(Executor):
                 raise PoolClosed
             if self._dispatcher is None:
                 refuse_in_unguarded_main()
-                self._owner = os.getpid()
                 self._dispatcher = Dispatcher(*self._options)
-                # A daemon, so that the interpreter can end without `shutdown`.
-                self._thread = threading.Thread(target=self._run, name="ingest-pool", daemon=True)
+                # A daemon, so that the interpreter can end without `shutdown`; the workers then
+                # end by their lifelines.
+                self._thread = threading.Thread(
+                    target=self._dispatcher.run, name="ingest-pool", daemon=True
+                )
                 self._thread.start()
-                atexit.register(self._kill_at_exit)
             return self._dispatcher
-
-    def _run(self) -> None:
-        assert self._dispatcher is not None
-        try:
-            self._dispatcher.run()
-        finally:
-            atexit.unregister(self._kill_at_exit)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """
@@ -161,11 +152,6 @@ class WorkerPool(Executor):
         # A future's callback runs in that thread, and may well close the pool.
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
-
-    def _kill_at_exit(self) -> None:
-        # So that no Popen is found unfinished. The workers end without it too: by the lifeline.
-        if os.getpid() == self._owner:  # not in a process forked from it
-            self.kill()
 
 
 def refuse_in_unguarded_main() -> None:

@@ -1,5 +1,6 @@
 """What the tests of the pool have its workers do; a worker imports it from here."""
 
+import atexit
 import ctypes
 import os
 import re
@@ -67,6 +68,22 @@ def open_files() -> list[str]:
     """Say what each open descriptor is, but for the one that lists them."""
     listing = os.listdir("/proc/self/fd")
     return [os.readlink(f"/proc/self/fd/{fd}") for fd in listing if exists(fd)]
+
+
+def open_files_of_a_program() -> str:
+    command = ["ls", "-l", "/proc/self/fd"]
+    return subprocess.run(
+        command, close_fds=False, check=True, stdout=subprocess.PIPE
+    ).stdout.decode()
+
+
+def tell_at_exit(fifo: str) -> None:
+    atexit.register(tell, fifo, "leaving")
+
+
+def start_a_program_and_die(begun: str) -> None:
+    tell(begun, str(subprocess.Popen(["sleep", "1000"]).pid))
+    os._exit(1)
 
 
 def exists(fd: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ingest import dispatcher, worker_process
-from ingest.pool import CallTimedOut, PoolBroken, PoolClosed, WorkerDied, WorkerPool
+from ingest.pool import CallTimedOut, PoolBroken, PoolClosed, PoolStatistics, WorkerDied, WorkerPool
 
 from . import pool_calls
 
@@ -218,6 +218,13 @@ def test_dead_worker_fails_its_call_alone(
         assert (pool.statistics().workers, pool.statistics().replaced) == (2, 1)
 
 
+def test_dead_worker_leaves_no_program_behind(pool: WorkerPool, begun: Fifo) -> None:
+    """What a call had started is ended with the worker that dies under it."""
+    future = pool.submit(pool_calls.start_a_program_and_die, begun.path)
+    assert_gone(int(begun.line()))
+    assert isinstance(future.exception(DEADLINE), WorkerDied)
+
+
 def test_idle_worker_that_dies_is_replaced_unseen(pool: WorkerPool) -> None:
     """A worker that is killed while idle fails no call."""
     pid = result(pool.submit(os.getpid))
@@ -257,7 +264,7 @@ def test_overdue_call_is_ended_alone(begun: Fifo, gate: Fifo) -> None:
         with pytest.raises(CallTimedOut, match=r"^took longer than 0\.3 s$"):
             result(first)
         assert result(second) > 0
-        assert pool.statistics().replaced == 1
+        until(lambda: pool.statistics().replaced == 1)
 
 
 def test_worker_that_cannot_start_is_reported(
@@ -281,16 +288,22 @@ def test_worker_that_cannot_start_is_reported(
         for _ in range(2):
             with pytest.raises(PoolBroken, match=text):
                 result(pool.submit(os.getpid))
-    assert result(pool.submit(os.getpid)) > 0
+    os.kill(result(pool.submit(os.getpid)), signal.SIGKILL)
+    deaths = dispatcher.MAX_FAILED_STARTS + 2
+    until(lambda: pool.statistics() == PoolStatistics(1, 0, 0, deaths))
 
 
 def test_refusal_of_the_system_is_reported(
     monkeypatch: pytest.MonkeyPatch, pool: WorkerPool
 ) -> None:
-    """Where no process can be made at all, calls fail with the system's reason."""
+    """Where no process can be made, calls fail with the system's reason, and it is left at that."""
+    monkeypatch.setattr(dispatcher, "RETRY_PAUSE", 1000)
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(PoolBroken, match="No such file or directory: '/no/such/python'"):
         result(pool.submit(os.getpid))
+    assert pool._dispatcher is not None
+    assert not pool._dispatcher._may_start()
+    assert pool._dispatcher._pause() is None
 
 
 # What a worker has and does not have
@@ -306,6 +319,13 @@ def test_worker_inherits_no_sockets() -> None:
         assert len(files) == 5
         assert sum(name.startswith("socket:") for name in files) == 1
         assert "/dev/null" in files
+
+
+def test_program_of_a_worker_holds_no_pipe(pool: WorkerPool) -> None:
+    """A program that a call starts inherits neither the pipe nor the lifeline."""
+    files = result(pool.submit(pool_calls.open_files_of_a_program))
+    assert "/dev/null" in files
+    assert "socket:" not in files
 
 
 def test_worker_runs_at_a_lower_priority() -> None:
@@ -481,12 +501,20 @@ def test_shutdown_finishes_what_it_has(begun: Fifo, gate: Fifo) -> None:
         assert first.result(0) == second.result(0)
 
 
+def test_shutdown_lets_idle_workers_leave(pool: WorkerPool, begun: Fifo) -> None:
+    """An idle worker runs its exit handlers."""
+    result(pool.submit(pool_calls.tell_at_exit, begun.path))
+    pool.shutdown()
+    assert begun.line() == "leaving"
+
+
 def test_shutdown_can_cancel_what_waits(begun: Fifo, gate: Fifo) -> None:
     """With `cancel_futures`, the call that runs is finished and those that wait are cancelled."""
     with pool_of(1) as pool:
         first = held(pool, begun, gate)
         second = pool.submit(os.getpid)
         pool.shutdown(wait=False, cancel_futures=True)
+        assert wait([second], DEADLINE).done
         with pytest.raises(CancelledError):
             second.result(0)
         gate.open_gate()
