@@ -52,7 +52,7 @@ def allow_open_files() -> int:
 def cpu_seconds(pid: int) -> float:
     """Tell what CPU time a process and those it started have used, to the microsecond."""
     return sum(
-        int(_read(f"/proc/{process}/task/{thread}/schedstat").split()[0] or 0) / 1e9
+        int(_read(f"/proc/{process}/task/{thread}/schedstat").partition(" ")[0] or 0) / 1e9
         for process in family(pid)
         for thread in _list(f"/proc/{process}/task")
     )
@@ -84,9 +84,9 @@ def build_client(source: Path) -> str | None:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="ascii", errors="replace") or "0"
+        return Path(path).read_text(encoding="ascii", errors="replace")
     except OSError:
-        return "0"
+        return ""
 
 
 def _list(path: str) -> list[str]:
