@@ -71,6 +71,10 @@ class ExecutorWork:
             return await self._within(future, self._timeout)
         except TimeoutError:
             raise BatchError(f"took longer than {self._timeout:g} s") from None
+        except asyncio.CancelledError:
+            if future.cancelled() and not _is_being_cancelled():
+                raise ExecutorError("the executor was shut down, or cancelled a batch") from None
+            raise
         except (PoolBroken, PoolClosed) as error:
             raise ExecutorError(str(error)) from error
         except PoolError as error:
@@ -117,17 +121,31 @@ class AsyncWork:
         return reporter.report(time.perf_counter() - begun)
 
     async def _call(self, path: Path) -> object:
-        call = asyncio.ensure_future(self._process(path))
+        call = asyncio.ensure_future(_contained(self._process, path))
         try:
             done, _ = await asyncio.wait([call], timeout=self._timeout)
         except asyncio.CancelledError:
             call.cancel()
             raise
         if done:
+            if call.cancelled():  # by itself: raised here, it would pass for the session's end
+                raise BatchError("the processor was cancelled from within")
             return call.result()
         call.cancel()
         call.add_done_callback(_look_away)
         raise BatchError(f"took longer than {self._timeout:g} s")
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _contained(process: AsyncProcessor, path: Path) -> object:
+    try:
+        return await process(path)
+    except SystemExit as error:  # a task that ends with it ends the event loop, and the server
+        raise BatchError(f"the processor raised SystemExit: {error}") from None
 
 
 def _look_away(call: "asyncio.Future[Any]") -> None:
