@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ingest.database import Database
+from ingest.errors import NotFoundError
 from ingest.request import Request
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
 
@@ -199,14 +200,16 @@ class Catalogue:
         """Record as found what failed in another session; give how many files that is."""
 
         def work(connection: sqlite3.Connection) -> int:
-            (other,) = connection.execute(
+            row = connection.execute(
                 "SELECT number FROM sessions WHERE id = ?", (session_id,)
             ).fetchone()
+            if row is None:
+                raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
             return connection.execute(
                 "INSERT OR IGNORE INTO found SELECT ? + row_number() OVER (ORDER BY key), path"
                 " FROM found JOIN outcomes USING (key)"
                 " WHERE key BETWEEN ? AND ? AND status = 'error'",
-                (number * FILES, *_range(other)),
+                (number * FILES, *_range(row[0])),
             ).rowcount
 
         return await self._database.write(work)

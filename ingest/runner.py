@@ -4,9 +4,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ingest.announcer import Announcer
 from ingest.batch import BUDGET, Item, Report, failure
 from ingest.catalogue import Catalogue, Stored, shown
 from ingest.discovery import Chunk, discover, identities
-from ingest.errors import IngestError
+from ingest.errors import CatalogueError, ExecutorError, IngestError
 from ingest.session import FileError, Session, Status
 from ingest.work import BatchError, Work
 
@@ -75,6 +76,7 @@ class Runner:
         self._exhausted = False
         self._batch_files = FIRST_BATCH
         self._under_way: set[asyncio.Task[None]] = set()
+        self._recording: set[asyncio.Task[None]] = set()
         self._failed: Exception | None = None
 
     def cancel(self) -> None:
@@ -82,7 +84,7 @@ class Runner:
         self._cancelled.set()
 
     async def run(self) -> bool:
-        """Find, process, and end; False if the end could be told but not recorded."""
+        """Find, process, and end; False if the catalogue failed: the session is not at its end."""
         logger.info("session %s: %s", self._session.id, self._session.status)
         try:
             if self._session.status is Status.STARTING:
@@ -92,6 +94,8 @@ class Runner:
             await self._process()
             status = Status.CANCELLED if self._cancelled.is_set() else Status.COMPLETED
             return await self._finish(status)
+        except CatalogueError as error:
+            return await self._break_off(error)
         except IngestError as error:
             return await self._finish(Status.ERROR, str(error))
         except Exception as error:
@@ -109,8 +113,8 @@ class Runner:
                 self._session.found(files, time.time())
         else:
             await self._find_in_tree()
-        if not self._cancelled.is_set():
-            await self._catalogue.set_status(self._stored.number, Status.PROCESSING)
+        # If cancelled, too: a watcher that saw it processing must not see it back at the start.
+        await self._catalogue.set_status(self._stored.number, Status.PROCESSING)
 
     async def _find_in_tree(self) -> None:
         request = self._stored.request
@@ -134,7 +138,7 @@ class Runner:
         reasons = dict(chunk.unreadable)
         paths: Sequence[bytes] = [*chunk.files, *reasons]
         if self._resumed:
-            paths = await self._catalogue.unknown(number, paths)
+            paths = self._within_limit(await self._catalogue.unknown(number, paths), reasons)
         if not paths:
             return
         first = self._session.total + 1
@@ -145,6 +149,15 @@ class Runner:
             if path in reasons:
                 item = Item(n, path)
                 await self._record([item], failure(item, reasons[path]))
+
+    def _within_limit(self, paths: Sequence[bytes], folders: Container[bytes]) -> Sequence[bytes]:
+        # A folder is not listed in the same order twice, so the limit is kept over both times.
+        limit = self._stored.request.max_files
+        if limit is None:
+            return paths
+        room = limit - (self._session.total - self._session.errors)
+        files = islice((path for path in paths if path not in folders), max(0, room))
+        return [*files, *(path for path in paths if path in folders)]
 
     async def _process(self) -> None:
         cancellation = asyncio.create_task(self._cancelled.wait())
@@ -165,6 +178,9 @@ class Runner:
             raise self._failed
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=CANCEL_GRACE)
+        if not self._cancelled.is_set() and self._session.processed != self._session.total:
+            missing = self._session.total - self._session.processed
+            raise ExecutorError(f"{missing} files were taken and never heard of again")
 
     async def _take_turn(self, cancellation: asyncio.Task[bool]) -> bool:
         """Wait for a turn, unless the session is cancelled first."""
@@ -215,7 +231,7 @@ class Runner:
             rest = batch[report.finished :]
             self._page.extendleft(reversed(rest))
             self._size_batches(report, whole=not rest)
-            await self._record(batch, report)
+            await self._record_whole(batch, report)
         except BatchError as error:
             if len(batch) == 1:
                 await self._fail(batch[0], str(error))
@@ -225,9 +241,19 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the session's task raises it
             self._failed = error
 
+    async def _record_whole(self, batch: list[Item], report: Report) -> None:
+        # Dropped between the disk and the count, it would leave an outcome that no snapshot has.
+        task = asyncio.current_task()
+        assert task is not None
+        self._recording.add(task)
+        try:
+            await self._record(batch, report)
+        finally:
+            self._recording.discard(task)
+
     async def _fail(self, item: Item, message: str) -> None:
         try:
-            await self._record([item], failure(item, message))
+            await self._record_whole([item], failure(item, message))
         except IngestError as error:
             self._failed = error
 
@@ -262,31 +288,42 @@ class Runner:
     async def _finish(self, status: Status, error: str | None = None) -> bool:
         await self._drop_batches()
         now = time.time()
-        session = self._session
-        session.finish(status, now, error)
+        self._session.finish(status, now, error)
         event_id, snapshot = self._announcer.final()
-        recorded = True
         try:
             await self._catalogue.finish(self._stored.number, status, now, event_id, snapshot)
-        except IngestError as failure_:
-            recorded = False
-            # Told all the same. On disk it is unfinished: the next start goes on with it.
-            session.finish(Status.ERROR, now, str(failure_))
-            event_id, snapshot = self._announcer.final()
+        except CatalogueError as failure_:
+            return await self._break_off(failure_)
+        await self._tell_end(event_id, snapshot)
+        return True
+
+    async def _break_off(self, error: CatalogueError) -> bool:
+        """
+        Tell that the catalogue fails.
+
+        On disk the session is unfinished, whether or not that could be changed now: the same
+        call, once the catalogue works, or the next start goes on with it.
+        """
+        await self._drop_batches()
+        self._session.finish(Status.ERROR, time.time(), str(error))
+        await self._tell_end(*self._announcer.final())
+        return False
+
+    async def _tell_end(self, event_id: str, snapshot: bytes) -> None:
         await self._announcer.announce_final(event_id, snapshot)
+        session = self._session
         logger.info(
             "session %s: %s after %.1f s, %d done, %d skipped, %d errors",
             session.id,
             session.status,
-            now - session.start_time,
+            (session.end_time or 0) - session.start_time,
             session.done,
             session.skipped,
             session.errors,
         )
-        return recorded
 
     async def _drop_batches(self) -> None:
-        for task in self._under_way:
+        for task in self._under_way - self._recording:
             task.cancel()
         if self._under_way:
             await asyncio.wait(self._under_way)

@@ -115,8 +115,7 @@ class Store:
             )  # fmt: skip
             stack.push_async_callback(self._stop)
             for stored in await self._catalogue.unfinished():
-                logger.info("session %s: goes on after an interruption", stored.id)
-                self._run(stored, await self._catalogue.restore(stored))
+                await self._go_on(stored)
             pruning = asyncio.create_task(self._prune())
             stack.callback(pruning.cancel)
             self._cleanup = stack.pop_all()
@@ -141,7 +140,10 @@ class Store:
         lock = self._keys.setdefault(key, asyncio.Lock())
         async with lock:
             if earlier := await self._catalogue.session_of_key(key):
-                return _same(earlier, request)
+                session_id = _same(earlier, request)
+                if not earlier.status.terminal and session_id not in self._running:
+                    await self._mend(session_id)
+                return session_id
             return await self._start_new(request, key)
 
     async def _start_new(self, request: Request, key: str | None) -> str:
@@ -167,7 +169,9 @@ class Store:
         """
         running = self._running.get(session_id)
         if running is None:
-            await self.finished(session_id)
+            stored = await self.finished(session_id)
+            if not stored.status.terminal:  # broken off; so it does not go on at the next start
+                await self._catalogue.set_cancelled(stored.number)
             return False
         await self._catalogue.set_cancelled(running.stored.number)
         running.runner.cancel()
@@ -236,6 +240,16 @@ class Store:
             return _same(stored, request)
         self._run(stored, session)
         return session.id
+
+    async def _mend(self, session_id: str) -> None:
+        """Go on with a session under which the catalogue failed: the disk was full, say."""
+        stored = await self.finished(session_id)  # looked up again: it may have ended meanwhile
+        if not stored.status.terminal:
+            await self._go_on(stored)
+
+    async def _go_on(self, stored: Stored) -> None:
+        logger.info("session %s: goes on after an interruption", stored.id)
+        self._run(stored, await self._catalogue.restore(stored))
 
     def _run(self, stored: Stored, session: Session) -> None:
         assert self._around is not None

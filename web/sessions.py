@@ -106,7 +106,7 @@ class LocalSessions:
 
     def _publish(self, session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
         channel = self._channels.get(session_id)
-        if channel is None:
+        if channel is None or channel.closed:  # closed: broken off, and now it goes on
             channel = Channel(call_soon=asyncio.get_running_loop().call_soon)
             self._channels[session_id] = channel
         channel.publish(_frame(snapshot, event_id), last=last)
