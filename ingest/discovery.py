@@ -117,9 +117,18 @@ def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
     with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
         folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     return [
-        {"name": folder.name, "path": prefix + folder.name, "files": _count_files(folder.path)}
+        {
+            "name": _shown(folder.name),
+            "path": _shown(prefix + folder.name),
+            "files": _count_files(folder.path),
+        }
         for folder in sorted(folders, key=lambda folder: folder.name.casefold())
     ]
+
+
+def _shown(name: str) -> str:
+    """Write U+FFFD for each byte that is not UTF-8, which no JSON can carry."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _count_files(path: str) -> int:

@@ -1,6 +1,7 @@
 """A thin view of an HTTP request over its ASGI scope."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ BODY_LIMIT = 65_536
 
 BODY_SECONDS = 30.0
 """Time in which a body has to arrive: none that is meant takes so long."""
+
+QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +68,15 @@ class Request:
         """Compare with `If-None-Match`, RFC 9110, 13.1.2: a list, weak or strong, or `*`."""
         known = self.headers.get("if-none-match", "")
         return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in known.split(","))
+
+    def quality(self, media_type: str) -> float:
+        """Tell how much `Accept` wants this very type, RFC 9110, 12.5.1: 0, not named, to 1."""
+        for wanted in self.headers.get("accept", "").lower().split(","):
+            name, _, weight = wanted.partition(";")
+            if name.strip() == media_type:
+                number = weight.replace(" ", "").removeprefix("q=")
+                return float(number) if QUALITY.fullmatch(number) else 1.0
+        return 0.0
 
     async def body(self) -> bytes:
         """

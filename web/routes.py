@@ -184,7 +184,8 @@ class Routes:
     async def _report(self, request: Request, session_id: str) -> Response:
         wanted = request.query.get("format")
         if wanted is None:
-            wanted = "csv" if "text/csv" in request.headers.get("accept", "") else "ndjson"
+            csv_first = request.quality("text/csv") > request.quality("application/x-ndjson")
+            wanted = "csv" if csv_first else "ndjson"
         if wanted not in ("csv", "ndjson"):
             raise UnprocessableError(
                 "a parameter is wrong", fields={"format": f"{wanted!r}; it is csv or ndjson"}

@@ -1,0 +1,62 @@
+"""GET directories: what the page's picker shows."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.web.client import API, Answer, run, serving
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    inbox = tmp_path / "inbox"
+    (inbox / "b" / "deep").mkdir(parents=True)
+    (inbox / "A").mkdir()
+    (inbox / "b" / "1.txt").touch()
+    (inbox / "link").symlink_to(inbox / "b")
+    return tmp_path
+
+
+def directories(folder: Path, query: bytes = b"") -> Answer:
+    async def scenario() -> Answer:
+        async with serving(folder) as client:
+            return await client.get(f"{API}/directories", query)
+
+    return run(scenario())
+
+
+def test_root_is_the_default(folder: Path) -> None:
+    """The root has no parent; its folders are listed by name with the files right in them."""
+    assert directories(folder).json == {
+        "path": ".",
+        "parent": None,
+        "directories": [
+            {"name": "A", "path": "A", "files": 0},
+            {"name": "b", "path": "b", "files": 1},
+        ],
+    }
+
+
+@pytest.mark.parametrize("path", ["b", "./b/", "b/deep/..", "link", "{root}/b"])
+def test_folder_below_the_root(folder: Path, path: str) -> None:
+    """A folder is listed under its own path, however it was asked for."""
+    answer = directories(folder, f"path={path.format(root=folder / 'inbox')}".encode())
+    assert answer.json == {
+        "path": "b",
+        "parent": ".",
+        "directories": [{"name": "deep", "path": "b/deep", "files": 0}],
+    }
+
+
+@pytest.mark.parametrize("path", [b"", b"0.txt", b"a%00b"])
+def test_what_is_no_directory(folder: Path, path: bytes) -> None:
+    """A file, nothing and a NUL are 422, and named."""
+    answer = directories(folder, b"path=" + path)
+    assert (answer.status, answer.bad_fields) == (422, ["directory"])
+
+
+def test_folder_whose_name_is_not_utf8(folder: Path) -> None:
+    """A folder in odd bytes is shown with U+FFFD and costs the others nothing."""
+    Path(f"{folder}/inbox/\udcff").mkdir()
+    names = [listed["name"] for listed in directories(folder).json["directories"]]
+    assert names == ["A", "b", "\ufffd"]
