@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import pytest
 
 from ingest import dispatcher, worker_process
 from ingest.pool import CallTimedOut, PoolBroken, PoolClosed, PoolStatistics, WorkerDied, WorkerPool
+from ingest.worker_process import WorkerProcess
 
 from . import pool_calls
 
@@ -274,7 +276,15 @@ def test_worker_that_cannot_start_is_reported(
     Workers that die before they are up fail the waiting calls; once they start, calls succeed.
 
     The status that this one ends with says that it was started with Ctrl-C and SIGTERM blocked.
+    It takes longer to be gone than the next one takes to start.
     """
+    looks: Counter[int] = Counter()
+    reap = WorkerProcess.reap
+
+    def reap_late(worker: WorkerProcess) -> str | None:
+        looks[worker.pid] += 1
+        return reap(worker) if looks[worker.pid] > 10 else None
+
     script = tmp_path / "broken.py"
     script.write_text(
         "import signal\n"
@@ -283,6 +293,7 @@ def test_worker_that_cannot_start_is_reported(
     )
     with monkeypatch.context() as patch:
         patch.setattr(worker_process, "SCRIPT", script)
+        patch.setattr(WorkerProcess, "reap", reap_late)
         patch.setattr(dispatcher, "RETRY_PAUSE", 0.01)
         text = "^no worker process can be started: the last one ended with exit status 3$"
         for _ in range(2):
@@ -329,9 +340,14 @@ def test_program_of_a_worker_holds_no_pipe(pool: WorkerPool) -> None:
 
 
 def test_worker_runs_at_a_lower_priority() -> None:
-    """A worker is nicer than the server by as much as was asked for."""
+    """
+    A worker is nicer than the server by as much as was asked for, and in the same session.
+
+    In one of its own, the scheduler might not compare the two at all.
+    """
     with pool_of(1, niceness=3) as pool:
         assert result(pool.submit(os.nice, 0)) == min(os.nice(0) + 3, 19)
+        assert result(pool.submit(os.getsid, 0)) == os.getsid(0)
 
 
 def test_worker_ignores_polite_signals(pool: WorkerPool) -> None:
@@ -474,6 +490,29 @@ def test_kill_ends_what_holds_the_gil(begun: Fifo) -> None:
         pool.submit(os.getpid)
 
 
+def test_kill_does_not_wait_for_a_callback(begun: Fifo, gate: Fifo) -> None:
+    """Workers are killed even while the pool's own thread is stuck in a future's callback."""
+    stuck, release = threading.Event(), threading.Event()
+
+    def block(_: Future[int]) -> None:
+        stuck.set()
+        release.wait()
+
+    pool = WorkerPool(2)
+    running = pool.submit(pool_calls.hold_the_gil, begun.path)
+    pid = int(begun.line())
+    held(pool, begun, gate).add_done_callback(block)
+    gate.open_gate()
+    assert stuck.wait(DEADLINE)
+    try:
+        pool.kill()
+        assert_gone(pid)
+    finally:
+        release.set()
+    assert isinstance(running.exception(DEADLINE), PoolClosed)
+    pool.shutdown()
+
+
 def test_callback_may_kill_the_pool(pool: WorkerPool) -> None:
     """A future's callback, which runs in the pool's own thread, can end the pool."""
     future = pool.submit(os.getpid)
@@ -567,3 +606,16 @@ def test_workers_do_not_outlive_a_killed_server(begun: Fifo) -> None:
     assert len(pids) == 3
     for pid in pids:
         assert_gone(pid)
+
+
+def test_worker_that_starts_after_the_servers_end_ends_too() -> None:
+    """A worker whose lifeline is cut before it has set up anything does not wait for calls."""
+    ours, theirs = socket.socketpair()
+    lifeline, cut = os.pipe()
+    os.close(cut)
+    with ours, theirs:
+        fds = theirs.fileno(), lifeline
+        command = [sys.executable, "-P", str(worker_process.SCRIPT), *map(str, fds), "0"]
+        # In a group of its own: it asks for that group to be ended.
+        subprocess.run(command, pass_fds=fds, process_group=0, timeout=DEADLINE, check=True)
+    os.close(lifeline)
