@@ -66,7 +66,7 @@ class Streams:
         clock: seconds, monotonic; the running loop's if none is given.
 
     Raises:
-        ValueError: a time that is not above 0, where it has to be.
+        ValueError: a time below 0, or of 0 where that would be no time at all.
 
     """
 
@@ -83,6 +83,9 @@ class Streams:
         for name, value in (("heartbeat", heartbeat), ("send_timeout", send_timeout)):
             if not value > 0:
                 raise ValueError(f"{name} is {value}; it has to be above 0 seconds")
+        for name, value in (("max_age", max_age), ("retry_ms", retry_ms)):
+            if not value >= 0:
+                raise ValueError(f"{name} is {value}; the least is 0")
         self._limits = Limits(heartbeat, send_timeout, max_age or NEVER)
         self._period = min(1.0, *(t / TICKS for t in (heartbeat, send_timeout, max_age or NEVER)))
         self._retry_ms = retry_ms
@@ -91,7 +94,8 @@ class Streams:
         self._open: dict[Stream, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
-        self._emptied: asyncio.Event | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._opened = self._frames_sent = self._frames_skipped = 0
 
     async def serve(
@@ -133,13 +137,11 @@ class Streams:
     async def drain(self) -> None:
         """End every stream, and cut after half a second those whose clients do not read."""
         self.end()
-        if self._open:
-            self._emptied = asyncio.Event()
-            try:
-                async with asyncio.timeout(DRAIN_GRACE):
-                    await self._emptied.wait()
-            except TimeoutError:
-                self.cut()
+        try:
+            async with asyncio.timeout(DRAIN_GRACE):
+                await self._empty.wait()
+        except TimeoutError:
+            self.cut()
 
     def cut(self) -> None:
         """End every stream that is still open, whatever its client has read."""
@@ -163,6 +165,7 @@ class Streams:
         kind = DirectStream if may_step(send) else OwnTaskStream
         stream = kind(feed, receive, send, limits, clock)
         self._open[stream] = None
+        self._empty.clear()
         self._opened += 1
         self._arm()
         try:
@@ -172,8 +175,8 @@ class Streams:
 
     def _forget(self, stream: Stream) -> None:
         del self._open[stream]
-        if self._emptied is not None and not self._open:
-            self._emptied.set()
+        if not self._open:
+            self._empty.set()
         self._frames_sent += stream.feed.frames_sent
         self._frames_skipped += stream.feed.frames_skipped
         logger.info(
