@@ -11,6 +11,9 @@ from ingest.errors import InvalidRequestError
 PATTERN_LIMIT = 1000
 """Characters of a pattern: far more than people type, and short to match."""
 
+MAX_FILES_LIMIT = 2**53
+"""Up to here every reader of JSON takes the number for what it is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -105,10 +108,13 @@ def _check_boolean(value: object) -> str | None:
 
 
 def _check_max_files(value: object) -> str | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+    if value is None:
         return None
-    shown = value if isinstance(value, int) and not isinstance(value, bool) else _type(value)
-    return f"{shown}; it has to be a whole number of 1 or more, or null"
+    if not isinstance(value, int) or isinstance(value, bool):
+        return f"{_type(value)}; it has to be a whole number of 1 or more, or null"
+    if 1 <= value <= MAX_FILES_LIMIT:
+        return None
+    return f"{value}; it has to be between 1 and {MAX_FILES_LIMIT}, or null"
 
 
 def _check_retry_of(value: object) -> str | None:

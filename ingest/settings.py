@@ -112,7 +112,7 @@ def _duration(value: object) -> float:
 
 
 def _duration_or_zero(value: object) -> float:
-    if value in (0, "0"):
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and float(value) == 0:
         return 0.0
     return _duration(value)
 

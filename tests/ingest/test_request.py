@@ -1,0 +1,96 @@
+"""A start request: which fields are taken, and which names a pattern matches."""
+
+import os
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.errors import InvalidRequestError
+from ingest.request import Request
+
+BAD = {
+    "directory": ["", "a\0b", 5, None, ["."]],
+    "pattern": ["", "  ", "|", " | ", 5, None, "x" * 1001],
+    "recursive": [1, "true", None],
+    "max_files": [0, -1, True, 1.0, "5", 2**64],
+    "retry_of": ["", 5, False],
+    "skip_existing": [0, "no", None],
+}
+
+
+def matches(pattern: str, name: str | bytes) -> bool:
+    matcher = Request(pattern=pattern).matcher()
+    return matcher is None or matcher.match(os.fsdecode(name)) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BAD.items() for value in values]
+)
+def test_wrong_value_is_named_by_its_field(name: str, value: Any) -> None:
+    """No field takes what only looks like its type: 1 is no boolean, and true is no number."""
+    with pytest.raises(InvalidRequestError) as told:
+        Request.from_mapping({name: value})
+    assert list(told.value.fields) == [name]
+
+
+def test_all_wrong_fields_are_named_at_once() -> None:
+    """Nobody corrects a request field by field; an unknown field is one of the wrong ones."""
+    wrong: dict[str, Any] = {name: values[0] for name, values in BAD.items()}
+    with pytest.raises(InvalidRequestError) as told:
+        Request.from_mapping({**wrong, "colour": "red"})
+    assert set(told.value.fields) == {*BAD, "colour"}
+
+
+def test_request_survives_its_way_through_the_catalogue() -> None:
+    """What is written as JSON and read back is the same request."""
+    request = Request(directory="a/\u00e9", pattern="*.x", max_files=2**53, retry_of="s")
+    assert Request(**orjson.loads(orjson.dumps(request.to_mapping()))) == request
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "taken"),
+    [
+        ("*", ".hidden", True),
+        ("*", b"\xff", True),
+        ("*.jpg|*.PNG", "A.JPG", True),
+        ("*.jpg|*.PNG", "a.png", True),
+        ("*.jpg | *.png", "a.png", True),
+        ("*.jpg|", "a.gif", False),
+        ("*.jpg|*", "a.gif", True),
+        ("a?c", "abc", True),
+        ("a?c", b"a\xffc", True),
+        ("[ab].txt", "B.txt", True),
+        ("[!ab].txt", "a.txt", False),
+        ("*.txt", "a.txt\n", False),
+        ("*.txt", "a\nb.txt", True),
+        (".*", ".profile", True),
+        ("a.c", "abc", False),
+        ("**", "anything", True),
+        ("\u00e4*", "\u00c4pfel", True),
+    ],
+)
+def test_pattern_is_globs_on_the_whole_name(pattern: str, name: str | bytes, taken: bool) -> None:
+    """Globs with `|` between them, whatever the case; `*` takes dots, newlines and odd bytes."""
+    assert matches(pattern, name) is taken
+
+
+@given(st.text(min_size=1, max_size=50), st.text(min_size=1, max_size=50))
+def test_every_pattern_compiles_or_is_refused(pattern: str, name: str) -> None:
+    """No text makes the compiler of patterns raise or warn."""
+    try:
+        request = Request(pattern=pattern)
+    except InvalidRequestError:
+        return
+    matcher = request.matcher()
+    assert (matcher is None) == ("*" in (glob.strip() for glob in pattern.split("|")))
+    if matcher is not None:
+        matcher.match(name)
+
+
+def test_pattern_of_many_stars_is_quick() -> None:
+    """A thousand characters of stars do not make the matching explode."""
+    pattern = "*a" * 499 + "*b"
+    assert not matches(pattern, "a" * 255)
