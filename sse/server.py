@@ -5,16 +5,11 @@ Everything here is an improvement where it applies and no more: a server, or a m
 `send`, that is not recognised is served by the letter of ASGI.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 from sse.asgi import Receive, Send
 
 UVICORN = "uvicorn.protocols.http."
-
-
-@runtime_checkable
-class _Abortable(Protocol):
-    def abort(self) -> None: ...
 
 
 def may_step(send: Send) -> bool:
@@ -29,6 +24,17 @@ def may_step(send: Send) -> bool:
     return type(owner).__module__.startswith(UVICORN)
 
 
+def is_unread(send: Send, receive: Receive) -> bool:
+    """
+    Tell whether the server still holds what `send` took for the client; False if unknown.
+
+    A client that stopped reading leaves them there however often `send` returned at once: only
+    beyond the high-water mark it would wait.
+    """
+    cycle = _cycle(send, receive)
+    return cycle is not None and cycle.transport.get_write_buffer_size() > 0
+
+
 def abort(send: Send, receive: Receive) -> bool:
     """
     Cut the connection without waiting for what is buffered; tell whether that was possible.
@@ -36,18 +42,23 @@ def abort(send: Send, receive: Receive) -> bool:
     ASGI has no such thing, and a server that merely closes a connection whose peer stopped
     reading waits for the peer first, at its own shutdown too. uvicorn's request cycle has the
     transport at hand, behind `receive` also where a middleware wraps `send` alone. HTTP/2 streams
-    share a connection: there only the one stream is reset.
+    share a connection: there only the one stream is reset, unless the connection itself is stuck.
     """
+    cycle = _cycle(send, receive)
+    if cycle is None:
+        return False
+    stuck = cycle.flow.write_paused or cycle.response_complete or cycle.transport.is_closing()
+    if stuck or not hasattr(cycle, "abort_stream"):
+        cycle.transport.abort()
+    else:
+        cycle.abort_stream()
+        cycle.message_event.set()
+    return True
+
+
+def _cycle(send: Send, receive: Receive) -> Any | None:
     for end in (send, receive):
-        cycle = getattr(end, "__self__", None)
-        if type(cycle).__module__.startswith(UVICORN):
-            abort_stream = getattr(cycle, "abort_stream", None)
-            if abort_stream is not None:
-                abort_stream()
-                cycle.message_event.set()  # type: ignore[union-attr]
-                return True
-            transport = getattr(cycle, "transport", None)
-            if isinstance(transport, _Abortable):
-                transport.abort()
-                return True
-    return False
+        owner = getattr(end, "__self__", None)
+        if type(owner).__module__.startswith(UVICORN):
+            return owner
+    return None

@@ -16,7 +16,7 @@ from typing import Any
 
 from sse.asgi import Headers, Message, Receive, Send
 from sse.feed import Feed
-from sse.server import abort
+from sse.server import abort, is_unread
 
 logger = logging.getLogger("sse")
 
@@ -78,6 +78,15 @@ class Stream(ABC):
         """End the stream cleanly, after the newest frame."""
         self.feed.ending = True
         self.notify()
+
+    def drop_unread(self) -> None:
+        """Cut the connection of a stream that ended if what it sent is still not on its way."""
+        if self.is_unread():
+            abort(self.send, self.receive)
+
+    def is_unread(self) -> bool:
+        """Tell whether the server still holds what was sent."""
+        return is_unread(self.send, self.receive)
 
     def tick(self, now: float) -> None:
         """Do what is due at `now`: a heartbeat, the end of an old stream or of a stalled one."""

@@ -28,6 +28,9 @@ JITTER = 0.1
 DRAIN_GRACE = 0.5
 """Seconds that `drain` gives to clients which have not read what they were sent."""
 
+DRAIN_POLL = DRAIN_GRACE / 10
+"""Seconds between two looks at what servers still hold; nobody tells when it is gone."""
+
 SWEEP_SLICE = 256
 """Streams looked at before the event loop gets its turn; a heartbeat for each takes some 3 ms."""
 
@@ -94,6 +97,7 @@ class Streams:
         self._open: dict[Stream, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
+        self._ending: dict[Stream, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._opened = self._frames_sent = self._frames_skipped = 0
@@ -131,6 +135,7 @@ class Streams:
     def end(self) -> None:
         """End every stream cleanly now, and each later one right after its first frame."""
         self._draining = True
+        self._ending |= self._open
         for stream in tuple(self._open):
             stream.end()
 
@@ -140,13 +145,24 @@ class Streams:
         try:
             async with asyncio.timeout(DRAIN_GRACE):
                 await self._empty.wait()
+                while any(stream.is_unread() for stream in self._ending):
+                    await asyncio.sleep(DRAIN_POLL)  # noqa: ASYNC110 - there is no event
         except TimeoutError:
             self.cut()
+        self._ending.clear()
 
     def cut(self) -> None:
-        """End every stream that is still open, whatever its client has read."""
+        """
+        End every stream that is still open, whatever its client has read.
+
+        Of those that `end` ended, the connections go whose clients do not read: a server waits
+        for such a client before it stops, for ever, be there a single byte left to write.
+        """
         for stream in tuple(self._open):
             stream.cut()
+        for stream in self._ending:
+            stream.drop_unread()
+        self._ending.clear()
 
     def statistics(self) -> StreamsStatistics:
         """Count streams and frames."""

@@ -135,14 +135,22 @@ class Client:
 
 
 class Transport:
-    """A transport as far as `abort` uses it: the connection is lost at once."""
+    """A transport as far as it is used: with `abort` the connection is lost at once."""
 
     def __init__(self, client: Client) -> None:
         self.aborted = False
+        self.buffered = 0
         self._client = client
+
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
+    def is_closing(self) -> bool:
+        return self.aborted
 
     def abort(self) -> None:
         self.aborted = True
+        self.buffered = 0
         self._client.leave()
 
 
@@ -154,3 +162,12 @@ class UvicornClient(Client):
     def __init__(self) -> None:
         super().__init__()
         self.transport = Transport(self)
+        self.flow = self
+
+    @property
+    def write_paused(self) -> bool:
+        return not self._reads.is_set()
+
+    @property
+    def response_complete(self) -> bool:
+        return self.complete

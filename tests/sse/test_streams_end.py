@@ -16,6 +16,20 @@ from tests.sse.test_streams import both, request, served
 Wrap: TypeAlias = Callable[[Send], Send]
 
 
+def _not_at_all(send: Send) -> Send:
+    return send
+
+
+def _by_another(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        await send(message)
+
+    return wrapped
+
+
+both_wrapped = pytest.mark.parametrize("wrap", [_not_at_all, _by_another])
+
+
 @both
 def test_drain_ends_every_stream_cleanly(client_of: type[Client]) -> None:
     """Clients that read get the newest and a proper end, and nobody waits for anything."""
@@ -76,6 +90,56 @@ def test_drain_waits_for_a_client_that_reads_in_time(client_of: type[Client]) ->
         assert client.data[-1] == "2"
 
     run_in_no_time(test())
+
+
+@both_wrapped
+def test_drain_cuts_a_client_that_never_read_its_end(wrap: Wrap) -> None:
+    """
+    A client that stopped reading is cut though every `send` to it returned at once.
+
+    The server has room for what it does not read, but cannot stop before it is gone.
+    """
+
+    async def test() -> None:
+        streams, channel = Streams(), Channel(frame("0"))
+        clients = [UvicornClient() for _ in range(3)]
+        tasks = [
+            asyncio.create_task(
+                streams.serve(channel, request(), client.receive, wrap(client.send))
+            )
+            for client in clients
+        ]
+        await settle()
+        clients[0].transport.buffered = clients[1].transport.buffered = 1
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        loop.call_later(DRAIN_GRACE / 2, setattr, clients[1].transport, "buffered", 0)
+        await streams.drain()
+        assert loop.time() - began == pytest.approx(DRAIN_GRACE)
+        assert all(client.complete for client in clients)
+        assert [client.transport.aborted for client in clients] == [True, False, False]
+        await asyncio.wait(tasks)
+
+    run_in_no_time(test())
+
+
+@pytest.mark.parametrize("buffered", [0, 1])
+def test_cut_after_the_end_spares_clients_that_have_read(buffered: int) -> None:
+    """A connection whose stream ended and was read may serve the next request; it is not cut."""
+
+    async def test() -> None:
+        streams, client = Streams(), UvicornClient()
+        task = served(streams, Channel(frame("0")), client)
+        await settle()
+        client.transport.buffered = buffered
+        streams.end()
+        await task
+        assert client.complete
+        streams.end()
+        streams.cut()
+        assert client.transport.aborted == bool(buffered)
+
+    run(test())
 
 
 def test_drain_without_streams_is_done_at_once() -> None:
