@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from ingest.errors import MessageError
+from ingest.session import COUNTER_LIMIT
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -81,9 +82,9 @@ def check(returned: object, size: int) -> Checked:
     metadata = dict(returned.metadata)
     sha256 = _lift(metadata, "sha256")
     media_type = _lift(metadata, "media_type")
-    counters = {"bytes": size, "metadata_extracted": int(bool(metadata)), **returned.counters}
-    for name, value in counters.items():
-        _check_counter(name, value)
+    counters = {"bytes": size, "metadata_extracted": int(bool(metadata))}
+    for name, value in returned.counters.items():
+        counters[_counter_name(name)] = _counter_value(name, value)
     return Checked(sha256, media_type, _encode(metadata), counters)
 
 
@@ -106,13 +107,18 @@ def _lift(metadata: dict[str, Any], name: str) -> str | None:
     return None
 
 
-def _check_counter(name: object, value: object) -> None:
+def _counter_name(name: object) -> str:
     if not isinstance(name, str) or name in RESERVED:
         raise OutcomeError(
             f"{name!r} cannot be a counter's name: text, and none of " + ", ".join(sorted(RESERVED))
         )
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**53:
+    return scrub(str.__str__(name))  # of a subclass, an enum's say, the text alone
+
+
+def _counter_value(name: object, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > COUNTER_LIMIT:
         raise OutcomeError(f"the counter {name!r} is {value!r}; it has to be a whole number")
+    return int(value)
 
 
 def _encode(metadata: dict[str, Any]) -> bytes:
@@ -122,7 +128,7 @@ def _encode(metadata: dict[str, Any]) -> bytes:
         try:
             # A name that is not UTF-8, echoed into the metadata, is no reason to lose the file.
             encoded = orjson.dumps(_scrub_any(metadata), option=STRICT)
-        except TypeError as error:
+        except (TypeError, RecursionError) as error:
             raise OutcomeError(f"the processor's metadata is not JSON: {error}") from None
     if b"null" in encoded and _has_nan(metadata):
         raise OutcomeError("the processor's metadata is not JSON: a number is not finite")

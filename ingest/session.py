@@ -16,6 +16,9 @@ RATE_WINDOW = 5.0
 RATE_STEP = 0.1
 """Seconds between two points of the rate."""
 
+COUNTER_LIMIT = 2**53 - 1
+"""The highest value of a counter: up to here every reader of JSON takes it for what it is."""
+
 
 class Status(StrEnum):
     """Where a session stands."""
@@ -120,7 +123,9 @@ class Session:
         for error in errors:
             self.errors += 1
             self.recent.append(error)
-        self.counters.update(counters)
+        for name, value in counters.items():
+            total = self.counters[name] + value
+            self.counters[name] = max(-COUNTER_LIMIT, min(total, COUNTER_LIMIT))
         self.current_file = last or self.current_file
         if self._marks and now - self._marks[-1][0] >= RATE_STEP:
             self._marks.append((now, self.processed))
