@@ -147,4 +147,5 @@ function pair(term, value) {
 }
 
 fillTexts(document);
-new App().start();
+// A task of its own: together with the above it would hold up the first paint on a slow machine.
+setTimeout(() => new App().start());

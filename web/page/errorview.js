@@ -18,6 +18,10 @@ export class ErrorView {
   #shown = new Map();
   #total = 0;
   #detail;
+  // As last heard of: to ask the document while painting would make it lay itself out twice.
+  #top = 0;
+  #height = 0;
+  #resize;
 
   /** `request()` asks for a paint; `detail(error)` shows one in full. */
   constructor(root, log, feed, request, detail) {
@@ -27,7 +31,18 @@ export class ErrorView {
     this.#detail = detail;
     this.#scroller = part(root, "scroller");
     this.#rows = part(root, "rows");
-    this.#scroller.addEventListener("scroll", request, { passive: true });
+    const note = () => {
+      this.#top = this.#scroller.scrollTop;
+      this.#height = this.#scroller.clientHeight;
+      request();
+    };
+    this.#scroller.addEventListener("scroll", note, { passive: true });
+    this.#resize = new ResizeObserver(note);
+    this.#resize.observe(this.#scroller);
+  }
+
+  close() {
+    this.#resize.disconnect();
   }
 
   paint() {
@@ -35,10 +50,9 @@ export class ErrorView {
     this.#root.hidden = total === 0;
     if (total === 0) return;
     if (total !== this.#total) this.#grow(total);
-    const { scrollTop, clientHeight } = this.#scroller;
     const count = Math.min(total, MOST_ROWS);
-    const top = Math.max(0, Math.floor(scrollTop / ROW) - OVERSCAN);
-    const bottom = Math.min(count, Math.ceil((scrollTop + clientHeight) / ROW) + OVERSCAN);
+    const top = Math.max(0, Math.floor(this.#top / ROW) - OVERSCAN);
+    const bottom = Math.min(count, Math.ceil((this.#top + this.#height) / ROW) + OVERSCAN);
     this.#place(total - bottom + 1, total - top, total);
     this.#feed.want(Math.max(1, total - bottom + 1), total - top);
     const cut = total > MOST_ROWS ? say.errorsCut(MOST_ROWS) : null;
@@ -48,9 +62,11 @@ export class ErrorView {
   /** Who reads further down keeps the place while newer errors come in above. */
   #grow(total) {
     const added = Math.min(total, MOST_ROWS) - Math.min(this.#total, MOST_ROWS);
-    const reading = this.#scroller.scrollTop > ROW / 2;
     this.#rows.style.height = `${Math.min(total, MOST_ROWS) * ROW}px`;
-    if (reading) this.#scroller.scrollTop += added * ROW;
+    if (this.#top > ROW / 2) {
+      this.#top += added * ROW;
+      this.#scroller.scrollTop = this.#top;
+    }
     setText(part(this.#root, "error-count"), say.errorCount(total));
     this.#total = total;
   }

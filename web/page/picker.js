@@ -50,7 +50,7 @@ export class Picker {
     const own = listing.files ?? this.#own.get(listing.path) ?? null;
     part(this.#root, "filter").value = "";
     part(this.#root, "filter").hidden = listing.directories.length < FILTER_FROM;
-    setText(part(this.#root, "own"), own ? say.folderFiles(own) : "");
+    setText(part(this.#root, "own"), own ? say.files(own) : "");
     this.fail(null);
     this.#paintCrumbs();
     this.#paintFolders();
@@ -107,7 +107,7 @@ export class Picker {
     const item = clone("t-folder");
     const button = item.firstElementChild;
     button.querySelector("bdi").textContent = visible(name);
-    setText(button.querySelector(".count"), files ? say.folderFiles(files) : "");
+    setText(button.querySelector(".count"), files ? say.files(files) : "");
     button.ariaLabel = say.openFolder(visible(name), files);
     button.addEventListener("click", () => this.open(path, true));
     return item;

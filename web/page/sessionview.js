@@ -73,6 +73,7 @@ export class SessionView {
   close() {
     this.#connection.close();
     this.#feed.close();
+    this.#errors.close();
     this.#report.close();
     this.#request.cancel();
     clearInterval(this.#tick);

@@ -86,6 +86,7 @@ export const text = {
   columnOutcome: "Outcome",
   columnType: "Type",
   columnSize: "Size",
+  reportPartly: "The report broke off; what arrived is shown.",
   more: "Show more",
   downloads: "Download the report",
   ndjson: "NDJSON",
@@ -169,7 +170,6 @@ export const say = {
   retryName: (name) => `Retry of ${name}`,
   startCount: (n) => `${text.start} · ${files(n)}`,
   amongCount: (n) => `Among ${files(n)} in there, those that match.`,
-  folderFiles: (n) => files(n),
   foldersCut: (shown, all) => `${number.format(shown)} of ${number.format(all)} folders shown; filter to see others.`,
   root: "All folders",
   openFolder: (name, n) => `${name}, ${files(n)}`,
@@ -181,7 +181,6 @@ export const say = {
   reportNone: (read) => (read === 0 ? "No file is finished yet." : `None of ${files(read)} matches.`),
   reportCut: (kept) => `The first ${number.format(kept)} that match are listed; the download has them all.`,
   reportReading: (read) => `Reading… ${files(read)} so far.`,
-  reportPartly: "The report broke off; what arrived is shown.",
   listCounts: (v) =>
     [`${number.format(v.done)} done`, v.skipped && `${number.format(v.skipped)} skipped`, v.failed && `${number.format(v.failed)} failed`]
       .filter(Boolean)
@@ -198,6 +197,9 @@ export const trouble = {
   folderForbidden: "This folder is outside of what may be read.",
   limit: "A whole number from 1, or nothing.",
 };
+
+const two = (n) => String(n).padStart(2, "0");
+const clock = (date) => `${two(date.getHours())}:${two(date.getMinutes())}`;
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -221,11 +223,10 @@ export const units = {
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   },
   number: (n) => number.format(n),
-  time: (date) => date.toLocaleTimeString(LOCALE, { hour12: false }),
+  time: (date) => `${clock(date)}:${two(date.getSeconds())}`,
   /** A time of today, else the day with it. */
   moment(date, now) {
-    const time = date.toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit", hour12: false });
-    if (date.toDateString() === now.toDateString()) return time;
-    return `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short" })}, ${time}`;
+    if (date.toDateString() === now.toDateString()) return clock(date);
+    return `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short" })}, ${clock(date)}`;
   },
 };

@@ -17,6 +17,8 @@ const ENDINGS = {
 export class WatchCard {
   #root;
   #at = {};
+  #counts;
+  #failed;
   #plotted = -Infinity;
 
   constructor(root, id, name) {
@@ -24,6 +26,8 @@ export class WatchCard {
     for (const element of root.querySelectorAll("*")) {
       for (const key of Object.keys(element.dataset)) this.#at[key] ??= element;
     }
+    this.#counts = [...root.querySelectorAll("[data-count]")].map((dd) => [dd.dataset.count, dd]);
+    this.#failed = root.querySelector('[data-kind="error"]');
     setText(this.#at.name, name);
     setText(this.#at.id, id.length > 16 ? `${id.slice(0, 8)}…` : id);
     this.#at.id.title = id;
@@ -70,8 +74,8 @@ export class WatchCard {
     setAttribute(bar, "aria-valuenow", percent);
     setAttribute(bar, "aria-valuetext", valueText);
     setParts(bar, parts);
-    for (const dd of this.#root.querySelectorAll("[data-count]")) setText(dd, units.number(counts[dd.dataset.count]));
-    this.#root.querySelector('[data-kind="error"]').toggleAttribute("data-some", counts.failed > 0);
+    for (const [kind, dd] of this.#counts) setText(dd, units.number(counts[kind]));
+    this.#failed.toggleAttribute("data-some", counts.failed > 0);
   }
 
   #paintFacts({ current, rate, eta, elapsed, bytes, ended }) {

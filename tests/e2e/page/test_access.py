@@ -1,0 +1,101 @@
+"""The page for everyone: keyboard, small screens, both colour schemes, reduced motion, axe-core."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import badge, complete, serious
+from tests.e2e.page.conftest import NewServer, OpenTabs
+from tests.e2e.page_server import Server
+
+pytestmark = pytest.mark.e2e
+
+
+def focused(page: Page) -> str:
+    text: str = page.evaluate("document.activeElement.textContent.trim()")
+    return text
+
+
+def test_keyboard_alone_is_enough(server: Server, open_tabs: OpenTabs) -> None:
+    """Pick a folder, start, cancel and confirm without a mouse."""
+    server.files("keys/one", 1)
+    server.files("keys/two", 300, "50")
+    page = open_tabs().open(server.url)
+    page.locator(".folder").first.wait_for()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("k")
+    page.keyboard.press("Enter")
+    expect(page.locator(".crumbs [aria-current]")).to_have_text("keys")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".crumbs [aria-current]")).to_have_text("two")
+    page.keyboard.press("Backspace")
+    expect(page.locator(".crumbs [aria-current]")).to_have_text("keys")
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-start]")).to_have_text("Start · 300 files")
+    page.locator("[data-start]").press("Enter")
+    badge(page, "live")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Cancel"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Cancel session"
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-phase="cancelled"]')).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(new_server: NewServer, open_tabs: OpenTabs, scheme: str) -> None:
+    """In each state, in both colour schemes, also with 360 pixels and without motion."""
+    server = new_server()
+    server.files("some/inner", 200, "30", name="{:03}.jpg")
+    server.files("some/inner", 20, "5 bad", name="bad{}.jpg")
+    server.start()
+    size = {"width": 360, "height": 740} if scheme == "dark" else {"width": 1280, "height": 900}
+    tabs = open_tabs(
+        faulty_network=True, color_scheme=scheme, viewport=size, reduced_motion="reduce"
+    )
+    page = tabs.open(server.url)
+    page.locator(".folder").first.wait_for()
+    found = {"start": look(page)}
+    page.get_by_label("Stop after").fill("x")
+    page.locator("[data-start]").click()
+    found["refused"] = look(page)
+    page.goto(f"{server.url}#{server.begin('some')}")
+    expect(page.locator("[data-rows] li").first).to_be_visible()
+    found["watching"] = look(page)
+    page.locator("[data-cancel]").click()
+    found["asking"] = look(page)
+    page.get_by_role("button", name="Keep going").click()
+    complete(page)
+    page.locator("[data-report]").scroll_into_view_if_needed()
+    page.locator("[data-records] tr").first.wait_for()
+    found["finished"] = look(page)
+    page.locator("[data-rows] button").first.click()
+    found["detail"] = look(page)
+    page.keyboard.press("Escape")
+    page.goto(f"{server.url}#gone")
+    badge(page, "gone")
+    found["gone"] = look(page)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+def look(page: Page) -> list[str]:
+    """Give what is wrong with the page as it stands."""
+    faults = serious(page)
+    if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+        faults.append("wider than the screen")
+    return faults
+
+
+def test_sign_in_page_is_accessible(new_server: NewServer, open_tabs: OpenTabs) -> None:
+    """The page that asks for the token has its styles, and nothing serious."""
+    server = new_server(INGEST_TOKEN="secret").start()
+    page = open_tabs(faulty_network=True, color_scheme="dark").open(server.url)
+    expect(page.get_by_label("Access token")).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.body).display") == "grid"
+    assert look(page) == []

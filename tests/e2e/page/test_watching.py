@@ -1,0 +1,218 @@
+"""The page against a real server that behaves: start, watch, share, come back."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.browser import WATCH_BAR, badge, bar_went_back, complete, count
+from tests.e2e.page.conftest import OpenTabs
+from tests.e2e.page_server import Server
+
+pytestmark = pytest.mark.e2e
+
+
+def test_picked_folder_is_watched_to_the_end(server: Server, open_tabs: OpenTabs) -> None:
+    """From the picker to 100 % no reload is needed, and done and failed are told apart."""
+    server.files("whole/inner", 120, "10")
+    server.files("whole/inner", 3, "10 cannot be decoded", name="bad{}.txt")
+    page = open_tabs(script=WATCH_BAR).open(server.url)
+    page.get_by_role("button", name=re.compile("^whole,")).click()
+    expect(page.locator("[data-start]")).to_have_text("Start · 123 files")
+    page.locator("[data-start]").click()
+    badge(page, "live")
+    expect(page.locator("[data-lag]")).to_have_text(re.compile(r"\d ms$"))
+    expect(page).to_have_title(re.compile(r"^\d+%"))
+    complete(page)
+    assert (count(page, "done"), count(page, "failed"), count(page, "left")) == (120, 3, 0)
+    expect(page.locator("[data-rows] li")).to_have_count(3)
+    assert not bar_went_back(page)
+
+
+def test_outcomes_are_a_table_to_search_and_filter(server: Server, open_tabs: OpenTabs) -> None:
+    """The report is read when it comes into view, and each filter asks it anew."""
+    server.files("table", 150)
+    server.files("table", 2, "0 no such codec", name="bad{}.jpg")
+    page = open_tabs().open(f"{server.url}#{server.begin('table')}")
+    complete(page)
+    page.locator("[data-report]").scroll_into_view_if_needed()
+    note = page.locator("[data-report-note]")
+    expect(note).to_have_text("152 files.")
+    expect(page.locator("[data-records] tr")).to_have_count(100)
+    page.locator("[data-more]").click()
+    expect(page.locator("[data-records] tr")).to_have_count(152)
+    page.get_by_label("Outcome").select_option("error")
+    expect(page.locator("[data-records] tr")).to_have_count(2)
+    page.get_by_label("Search names and messages").fill("BAD1")
+    expect(page.locator("[data-records] tr")).to_have_count(1)
+    page.locator("[data-records] button").click()
+    expect(page.locator("#detail dd").first).to_contain_text("no such codec")
+
+
+def test_retry_starts_a_session_of_the_failed_files(server: Server, open_tabs: OpenTabs) -> None:
+    """What failed can be tried again from where it is shown, once, even on a double click."""
+    server.files("again", 5, "0 no")
+    page = open_tabs().open(f"{server.url}#{server.begin('again')}")
+    complete(page)
+    server.files("again", 5)
+    before = len(server.ask("GET", "/api/ingest/status")["sessions"])
+    page.locator("[data-retry]").dblclick()
+    expect(page.locator("[data-name]")).to_contain_text("Retry of")
+    complete(page)
+    assert count(page, "done") == 5
+    assert len(server.ask("GET", "/api/ingest/status")["sessions"]) == before + 1
+
+
+def test_double_click_on_start_starts_one_session(server: Server, open_tabs: OpenTabs) -> None:
+    """The second click of a double click starts nothing."""
+    server.files("twice", 1)
+    before = len(server.ask("GET", "/api/ingest/status")["sessions"])
+    page = open_tabs().open(server.url)
+    page.get_by_role("button", name=re.compile("^twice,")).click()
+    expect(page.locator("[data-start]")).to_have_text("Start · 1 file")
+    page.locator("[data-start]").dblclick()
+    badge(page, "finished")
+    assert len(server.ask("GET", "/api/ingest/status")["sessions"]) == before + 1
+
+
+def test_eight_tabs_share_one_stream(server: Server, open_tabs: OpenTabs) -> None:
+    """Beyond the six connections of a browser all tabs stay live; the leader's end is no end."""
+    server.files("tabs", 600, "20")
+    address = f"{server.url}#{server.begin('tabs')}"
+    tabs = open_tabs()
+    pages = [tabs.open(address) for _ in range(8)]
+    for page in pages:
+        badge(page, "live")
+    assert tabs.streams == 1
+    pages.pop(0).close()
+    expect(pages[-1].locator("[data-bar]")).to_have_attribute("aria-valuenow", re.compile("[1-9]"))
+    for page in pages:
+        complete(page)
+    assert tabs.streams <= 2
+
+
+def test_two_tabs_without_web_locks_share_too(server: Server, open_tabs: OpenTabs) -> None:
+    """Over plain http on another host there are no Web Locks: the tabs agree by themselves."""
+    script = "Object.defineProperty(Navigator.prototype, 'locks', {get: () => undefined});"
+    server.files("plain", 200, "10")
+    address = f"{server.url}#{server.begin('plain')}"
+    tabs = open_tabs(script=script)
+    pages = [tabs.open(address) for _ in range(2)]
+    for page in pages:
+        badge(page, "live")
+    for page in pages:
+        complete(page)
+    assert tabs.streams == 1
+
+
+def test_reload_goes_on_where_it_was(server: Server, open_tabs: OpenTabs) -> None:
+    """The address carries the session: a reload shows the same one, further on."""
+    server.files("reload", 150, "10")
+    page = open_tabs().open(f"{server.url}#{server.begin('reload')}")
+    badge(page, "live")
+    page.reload()
+    badge(page, "live")
+    complete(page)
+
+
+def test_back_and_forward_move_between_sessions(server: Server, open_tabs: OpenTabs) -> None:
+    """Each session is a place in the history, and the form is one, too."""
+    server.files("history", 1)
+    first, second = server.begin("history"), server.begin("history")
+    page = open_tabs().open(server.url)
+    page.locator(f'nav a[href="#{first}"]').click()
+    complete(page)
+    page.locator(f'nav a[href="#{second}"]').click()
+    expect(page.locator("[data-id]")).to_have_text(second)
+    page.go_back()
+    expect(page.locator("[data-id]")).to_have_text(first)
+    page.go_back()
+    expect(page.locator("#start")).to_be_visible()
+    page.go_forward()
+    expect(page.locator("[data-id]")).to_have_text(first)
+    expect(page.locator('nav a[aria-current="page"]')).to_have_attribute("href", f"#{first}")
+
+
+def test_cancel_asks_once(server: Server, open_tabs: OpenTabs) -> None:
+    """Nothing is cancelled before the question is answered with yes."""
+    server.files("cancel", 400, "50")
+    session = server.begin("cancel")
+    page = open_tabs().open(f"{server.url}#{session}")
+    page.locator("[data-cancel]").click()
+    page.get_by_role("button", name="Keep going").click()
+    assert server.snapshot(session)["status"] in {"starting", "processing"}
+    page.locator("[data-cancel]").click()
+    page.get_by_role("button", name="Cancel session").click()
+    expect(page.locator('[data-phase="cancelled"]')).to_be_visible()
+    badge(page, "finished")
+    assert int(page.locator("[data-bar]").get_attribute("aria-valuenow") or 100) < 100
+
+
+def test_list_of_sessions_is_live(server: Server, open_tabs: OpenTabs) -> None:
+    """A session that another client starts shows up and moves on without a reload."""
+    server.files("listed", 100, "10")
+    page = open_tabs().open(server.url)
+    item = page.locator(f'nav a[href="#{server.begin("listed")}"]')
+    expect(item).to_be_visible()
+    expect(item).to_contain_text("Completed")
+
+
+def test_bad_field_says_so_where_it_is(server: Server, open_tabs: OpenTabs) -> None:
+    """What the server refuses stands at the field that it names."""
+    page = open_tabs(faulty_network=True).open(server.url)
+    page.get_by_label("Stop after").fill("none")
+    page.locator("[data-start]").click()
+    expect(page.locator('[data-field="max_files"] [role="alert"]')).to_contain_text("whole number")
+    page.get_by_label("Stop after").fill("999999999999999")
+    page.route("**/process", lambda route: route.continue_(post_data='{"max_files": 0}'))
+    page.locator("[data-start]").click()
+    error = page.locator('[data-field="max_files"] [role="alert"]')
+    expect(error).to_be_visible()
+    expect(error).not_to_contain_text("whole number from 1")
+
+
+def test_pressed_set_is_what_the_server_is_asked_for(server: Server, open_tabs: OpenTabs) -> None:
+    """Only files of the chosen patterns are taken."""
+    server.files("sets", 4, name="a{}.JPG")
+    server.files("sets", 3, name="b{}.txt")
+    server.files("sets", 2, name="c{}.raw")
+    page = open_tabs().open(server.url)
+    page.get_by_role("button", name=re.compile("^sets,")).click()
+    page.get_by_role("button", name="Images").click()
+    page.get_by_label("Add a pattern").fill("*.raw")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-among]")).to_contain_text("9 files")
+    page.locator("[data-start]").click()
+    complete(page)
+    assert count(page, "done") == 6
+
+
+def test_hostile_file_names_are_text(server: Server, open_tabs: OpenTabs) -> None:
+    """No name is markup, breaks a line or turns the text around it."""
+    place = server.root / "hostile"
+    place.mkdir()
+    names = [
+        "<img src=x onerror=alert(1)>.txt",
+        "'\"><script>alert(2)<\\u002fscript>.txt",
+        "line\nbreak\r.txt",
+        "turn\u202egnp.exe",
+        "${alert(3)}{{4}}.txt",
+        "x" * 240,
+    ]
+    for name in names:
+        (place / name).write_text("0 <b>bad</b> \u202e &amp;")
+    (server.root / "hostile" / "<i>folder<i>").mkdir()
+    page = open_tabs().open(server.url)
+    page.get_by_role("button", name=re.compile("^hostile,")).click()
+    page.get_by_role("button", name=re.compile("^<i>folder<i>,")).wait_for()
+    page.locator("[data-start]").click()
+    complete(page)
+    expect(page.locator("[data-rows] li")).to_have_count(len(names))
+    page.locator("[data-report]").scroll_into_view_if_needed()
+    expect(page.locator("[data-records] tr")).to_have_count(len(names))
+    shown = page.locator("[data-records]").inner_text()
+    assert "<img src=x onerror=alert(1)>" in shown
+    assert "line␊break␍" in shown
+    assert "\u202e" not in page.locator("body").inner_text()
+    assert page.locator("main img, main b, main i").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
