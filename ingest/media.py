@@ -55,8 +55,10 @@ def can_examine(media_type: str | None) -> bool:
 
 def examine(file: BinaryIO, media_type: str, size: int) -> dict[str, Any]:
     """
-    Decode the image in `file` and give what it is and says: `format`, `width`, `height`, and
-    where it has them `exif`, `text` and `keywords`. Nothing if it cannot be decoded here.
+    Decode the image in `file`, from its start, and give what it is and says.
+
+    That is `format`, `width` and `height`, and where it has them `exif`, `text` and `keywords`;
+    nothing if it cannot be decoded here.
 
     In a process's main thread, as in a worker, Pillow's warnings are silenced. In another thread
     the host's filters decide: Python cannot change them for one thread alone.

@@ -12,7 +12,7 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ingest.media import ImageError, can_examine, examine
 from ingest.media_type import EMPTY, OCTET_STREAM, is_textual, media_type, type_of_name
@@ -69,7 +69,8 @@ def _process(fd: int, size: int, suffix: str) -> Outcome:
         if scan.is_text and size <= MAX_COUNTED:
             found = scan.found()
     elif kind.startswith("image/"):
-        with io.BytesIO(head) if size <= PIECE else _reopen(fd) as file:
+        # The same open file, never the path again: that may be another file by now.
+        with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
             found = examine(file, kind, size)
     elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
         raise ImageError(f"broken image: nothing known, though its name ends in {suffix.lower()}")
@@ -110,12 +111,6 @@ def _read_in_pieces(fd: int, size: int, scan: TextScan) -> tuple[str, bytes]:
             if scanning:
                 scanning = scan.feed(bytes(piece), final=done == size) and size <= MAX_COUNTED
     return digest.hexdigest(), head
-
-
-def _reopen(fd: int) -> BinaryIO:
-    """The same open file from its start, never the path: that may be another file by now."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    return os.fdopen(fd, "rb", closefd=False)
 
 
 def _cut_short(done: int, size: int) -> OSError:

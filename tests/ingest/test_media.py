@@ -205,6 +205,18 @@ def test_keywords_are_bounded() -> None:
     assert {len(keyword) for keyword in found["keywords"]} == {embedded.MAX_KEYWORD}
 
 
+def test_packets_are_no_captions() -> None:
+    """XMP in a PNG is read for its keywords; the packet itself does not fill the report."""
+    found = examined(png_with_text(**{"XML:com.adobe.xmp": XMP, "Raw profile type iptc": "00"}))
+    assert found["keywords"] == ["Straße & Weg", "sea"]
+    assert "text" not in found
+
+
+def test_text_that_json_refuses_is_replaced() -> None:
+    """A lone surrogate is no character: orjson would refuse the whole outcome."""
+    assert embedded.clean_text("a\ud800b") == "a?b"
+
+
 def test_entities_in_xmp_are_refused() -> None:
     """A document type, which an entity bomb needs, ends the reading of the packet."""
     bomb = '<!DOCTYPE a [<!ENTITY b "sea">]>' + XMP.replace("sea", "&b;")
@@ -267,6 +279,14 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height:
     pixels = b"".join(squeezer.compress(row) for _ in range(100)) + squeezer.flush()
     with pytest.raises(ImageError, match="pixels"):
         examined(png_of(width, height, chunk(b"IDAT", pixels)))
+
+
+def test_bomb_inside_an_icon_is_refused() -> None:
+    """An icon says 64 x 64 and holds a PNG that says otherwise."""
+    inner = png_of(10_000, 10_000, chunk(b"IDAT", zlib.compress(bytes(9))))
+    entry = struct.pack("<BBBBHHII", 64, 64, 0, 0, 1, 32, len(inner), 22)
+    with pytest.raises(ImageError, match="too large to decode"):
+        examined(b"\0\0\1\0\1\0" + entry + inner, "image/vnd.microsoft.icon")
 
 
 def test_text_that_swells_is_refused() -> None:

@@ -82,6 +82,19 @@ def test_text_in_pieces_is_counted_to_its_end(path: Path) -> None:
     assert outcome.metadata["words"] == 2 * PIECE
 
 
+def test_character_that_two_pieces_share_is_whole(path: Path) -> None:
+    """UTF-8 is UTF-8 wherever the pieces end."""
+    outcome = processed(path, b"x" + "é".encode() * PIECE)
+    assert outcome.metadata["encoding"] == "utf-8"
+
+
+def test_source_with_a_control_byte_is_not_counted(path: Path) -> None:
+    """The name may say that it is text; what is no text is not measured as such."""
+    outcome = processed(path.with_suffix(".py"), b"\x01 = 1\n")
+    assert outcome.metadata["media_type"] == "text/x-python"
+    assert set(outcome.metadata) == {"sha256", "media_type"}
+
+
 def test_text_that_turns_binary_far_in_is_no_text(path: Path) -> None:
     """What follows the first piece decides too."""
     outcome = processed(path, b"plain text \n" * PIECE + b"\0")
@@ -154,7 +167,7 @@ def test_file_cut_short_while_read_is_an_error(
         process_file(path)
 
 
-@pytest.mark.parametrize("size", [0, 100, 2 * PIECE])
+@pytest.mark.parametrize("size", [0, 100, PIECE + 100])
 def test_growing_file_is_taken_as_it_was_opened(
     path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def scanned(*pieces: bytes) -> TextScan:
         ("Grüße\n".encode("utf-32"), "utf-32"),
         ("Grüße, 5 €\n".encode("windows-1252"), "windows-1252"),
         ("Grüße aus Köln\n".encode("latin-1"), "windows-1252"),
+        (b"\xef\xbb\xbfa mark, then a caf\xe9\n", "windows-1252"),
     ],
 )
 def test_encoding_is_a_codec_that_reads_the_file(data: bytes, encoding: str) -> None:
@@ -67,6 +68,11 @@ def test_text_that_turns_binary_is_no_text() -> None:
 def test_utf8_cut_in_a_character_is_not_utf8() -> None:
     """A file that ends amid a character is not well-formed UTF-8."""
     assert scanned("plain words, and one über".encode()[:-4]).encoding == "windows-1252"
+
+
+def test_character_begun_must_be_ended_by_the_next_piece() -> None:
+    """A piece of pure ASCII after half a character makes the whole no UTF-8."""
+    assert scanned(b"plain words, half a \xc3", b"character").encoding == "windows-1252"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
