@@ -145,8 +145,8 @@ class Streams:
         try:
             async with asyncio.timeout(DRAIN_GRACE):
                 await self._empty.wait()
-                while any(stream.is_unread() for stream in self._ending):
-                    await asyncio.sleep(DRAIN_POLL)  # noqa: ASYNC110 - there is no event
+                while any(stream.is_unread() for stream in self._ending):  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(DRAIN_POLL)
         except TimeoutError:
             self.cut()
         self._ending.clear()
