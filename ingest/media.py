@@ -115,7 +115,7 @@ def _examined(image: "Image") -> dict[str, Any]:
     found: dict[str, Any] = {"format": image.format, "width": width, "height": height}
     # A PNG's EXIF may stand at the file's end; a TIFF's orientation is gone once it is decoded.
     tags = {} if image.format == "PNG" else _exif_tags(image)
-    # JPEG can be decoded at an eighth of its size: all is read, in a third of the time.
+    # A JPEG decoded at an eighth of its size is read whole, in half the time and little memory.
     image.draft("L", (1, 1))
     image.load()
     tags = tags or _exif_tags(image)
