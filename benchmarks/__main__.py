@@ -8,21 +8,29 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import deployment, machine
 from benchmarks.bench import Bench, Result
-from benchmarks.measures import fanout, ingest
+from benchmarks.measures import fanout, growth, idle, ingest, lag, wire
 
 HERE = Path(__file__).parent
 
 MEASURES: Mapping[str, Callable[[Bench], list[Result]]] = {
+    "lag": lag.run,
     "fanout": fanout.run,
+    "idle": idle.run,
     "ingest": ingest.run,
+    "wire": wire.run,
+    "growth": growth.run,
 }
 
 
 def main() -> int:
     """Measure what is asked for; print the tables and write them to a folder."""
     arguments = _parser().parse_args()
+    if arguments.url:
+        fields = {"directory": arguments.directory}
+        print(deployment.run(arguments.url, arguments.token, fields))
+        return 0
     cores = machine.Cores.of_this_machine()
     limit = machine.allow_open_files()
     client = machine.build_client(HERE / "client.c")
@@ -37,6 +45,7 @@ def main() -> int:
             [client] if client else [sys.executable, "-m", "benchmarks.client"],
             Path(workspace),
             most_streams=min(arguments.most_streams, limit - 500),
+            most_files=arguments.most_files,
             quick=arguments.quick,
             repeats=1 if arguments.quick else arguments.repeats,
             seconds=1.0 if arguments.quick else arguments.seconds,
@@ -56,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=3, help="(3)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (3)")
     parser.add_argument("--most-streams", type=int, default=10_000, help="(10000)")
+    parser.add_argument("--most-files", type=int, default=1_000_000, help="(1000000)")
+    parser.add_argument("--url", help="measure the lag of this deployment instead")
+    parser.add_argument("--token", help="what it asks for")
+    parser.add_argument("--directory", default=".", help="what it shall ingest (its root)")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"), help="folder")
     return parser
 

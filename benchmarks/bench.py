@@ -22,6 +22,7 @@ class Bench:
     client: Sequence[str]
     workspace: Path
     most_streams: int
+    most_files: int = 1_000_000
     quick: bool = False
     repeats: int = 3
     seconds: float = 3.0

@@ -128,6 +128,7 @@ class Sample:
     client_cpu: float = 0.0
     server_cpu: float = 0.0
     server_memory: int = 0
+    stall: float = 0.0
     lags: Histogram = field(default_factory=Histogram)
 
     @property

@@ -14,8 +14,9 @@ def number(value: float, digits: int = 3) -> str:
         return NOTHING
     if value == 0:
         return "0"
-    before = math.floor(math.log10(abs(value))) + 1
-    return f"{round(value, digits - before):,.{max(0, digits - before)}f}"
+    rounded = float(f"{value:.{digits - 1}e}")
+    before = math.floor(math.log10(abs(rounded))) + 1
+    return f"{rounded:,.{max(0, digits - before)}f}"
 
 
 def cell(value: Cell) -> str:
