@@ -10,9 +10,13 @@ from pathlib import Path
 from random import Random, SystemRandom
 from types import MappingProxyType
 
+from tests.faults.clients import ages_and_limits, read_badly
+from tests.faults.disk import fill_disk, harm_catalogue
 from tests.faults.kills import kill_at_random
+from tests.faults.memory import many_events, many_files
 from tests.faults.once import ask_again, end_and_restart
 from tests.faults.orphans import end_with_clients, leave_no_orphans
+from tests.faults.overload import overload
 from tests.faults.poison import poison_loop, poison_workers
 from tests.faults.scenario import Bench, Options, Row, Scenario
 
@@ -25,6 +29,13 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "async": poison_loop,
         "orphans": leave_no_orphans,
         "unread": end_with_clients,
+        "clients": read_badly,
+        "limits": ages_and_limits,
+        "full": fill_disk,
+        "catalogue": harm_catalogue,
+        "overload": overload,
+        "files": many_files,
+        "events": many_events,
     }
 )
 
@@ -67,7 +78,7 @@ def run(name: str, options: Options, folder: Path | None) -> Iterator[Row]:
         try:
             yield from SCENARIOS[name](bench)
         except Exception as error:  # noqa: BLE001 - the other scenarios have their turn
-            log = bench.folder / "disk" / "server.log"
+            log = bench.folder / "server.log"
             said = log.read_text(errors="replace")[-3000:] if log.exists() else "nothing"
             trace = "".join(traceback.format_exception(error))
             yield Row(name, "broke off", [f"{trace}\nthe server said: {said}"])

@@ -46,11 +46,12 @@ class Server:
     database: Path
     settings: Mapping[str, object] = field(default_factory=dict)
     host: str = "127.0.0.1"
+    bind: str = "127.0.0.1"
     app: str = "app:app"
 
     def __post_init__(self) -> None:
         self.port = free_port()
-        self.log = self.database.parent / "server.log"
+        self.log = self.root.parent / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._said_before = 0
 
@@ -68,7 +69,7 @@ class Server:
         settings = {"root": self.root, "database": self.database, **self.settings}
         environment = {f"INGEST_{name.upper()}": str(value) for name, value in settings.items()}
         path = os.pathsep.join([str(REPOSITORY), *sys.path])
-        command = [sys.executable, "-m", "uvicorn", self.app, "--host", self.host]
+        command = [sys.executable, "-m", "uvicorn", self.app, "--host", self.bind]
         command += ["--port", str(self.port), "--log-level", "warning"]
         with self.log.open("ab") as log:
             self._said_before = log.tell()
