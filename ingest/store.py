@@ -173,6 +173,8 @@ class Store:
             if not stored.status.terminal:  # broken off; so it does not go on at the next start
                 await self._catalogue.set_cancelled(stored.number)
             return False
+        if running.session.status.terminal:  # its end may be recorded, or told, this very moment
+            return False
         await self._catalogue.set_cancelled(running.stored.number)
         running.runner.cancel()
         return True

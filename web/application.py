@@ -39,7 +39,10 @@ FAILED = "the service failed at this request; its log says why"
 class Parts:
     """What an application consists of while it runs."""
 
-    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.loop = loop
         self.sessions = sessions
         self.guard = Guard(settings)
         self.streams = Streams(
@@ -79,9 +82,8 @@ class Application:
         self._process = process
         self._executor = executor
         self._parts: Parts | None = None
-        self._opening = asyncio.Lock()
         self._signals = SignalChain(self._hear_signal)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._serving: set[Request] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,6 +154,10 @@ class Application:
         snapshot: dict[str, Any] = orjson.loads(channel.newest.data)
         return snapshot
 
+    async def sessions(self) -> list[dict[str, Any]]:
+        """List the snapshots of the hundred sessions started last, the newest first."""
+        return [orjson.loads(snapshot) for snapshot in await (await self._open()).sessions.newest()]
+
     async def watch(self, session_id: str) -> AsyncIterator[dict[str, Any]]:
         """
         Give the newest snapshot, and each newer one, until the session or the service ends.
@@ -192,18 +198,29 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _open(self) -> Parts:
-        if self._parts is not None:
+        if self._parts is not None and not self._parts.loop.is_closed():
             return self._parts
-        async with self._opening:
+        async with self._opening():
+            if self._parts is not None and self._parts.loop.is_closed():
+                await (
+                    self._close()
+                )  # a host without a lifespan has ended its loop, and began another
             if self._parts is None:
+                loop = asyncio.get_running_loop()
                 settings = self._settings()
                 sessions = LocalSessions(settings, process=self._process, executor=self._executor)
-                parts = await asyncio.to_thread(Parts, settings, sessions)
+                parts = await asyncio.to_thread(Parts, settings, sessions, loop)
                 await sessions.open()
-                self._loop = asyncio.get_running_loop()
                 self._signals.install()
                 self._parts = parts
         return self._parts
+
+    def _opening(self) -> asyncio.Lock:
+        """Give this event loop's lock: one that was waited for belongs to its loop for ever."""
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._lock[0] is not loop:
+            self._lock = loop, asyncio.Lock()
+        return self._lock[1]
 
     async def _close(self) -> None:
         parts = self._parts
@@ -215,9 +232,9 @@ class Application:
         self._parts = None
 
     def _hear_signal(self) -> None:
-        if self._loop is not None:
+        if self._parts is not None:
             with contextlib.suppress(RuntimeError):  # a second signal, after the loop's end
-                self._loop.call_soon_threadsafe(self._stop_streams)
+                self._parts.loop.call_soon_threadsafe(self._stop_streams)
 
     def _stop_streams(self) -> None:
         if self._parts is not None:

@@ -112,7 +112,7 @@ class Client:
     def connect(
         self,
         method: str,
-        path: str,
+        path: str = "/",
         query: bytes = b"",
         headers: Mapping[str, str] | None = None,
         **scope: Any,
@@ -134,7 +134,7 @@ class Client:
     async def ask(
         self,
         method: str,
-        path: str,
+        path: str = "/",
         query: bytes = b"",
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
