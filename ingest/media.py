@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from ingest import embedded
+from ingest.errors import MessageError
 from ingest.signatures import ICO
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 _NO_TEXT = ("xml:com.adobe.xmp", "raw profile type")
 
 
-class ImageError(ValueError):
+class ImageError(MessageError, ValueError):
     """An image that is broken, or larger than what is decoded."""
 
 

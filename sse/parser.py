@@ -29,15 +29,16 @@ class Parser:
 
     The chunks may be cut anywhere: in a CRLF, a character or the byte order mark. An event is
     returned by the call that brings its blank line's first byte. What is unfinished when the
-    stream ends is dropped with the parser, as the standard asks; a new connection takes a new one.
+    stream ends is dropped with the parser, as the standard asks; a new connection takes a new one,
+    which is given the last event ID that it goes on from.
 
     `last_event_id` and `retry_ms` (None until the peer sets one) are what a client reconnects with.
 
     Time is linear in the bytes fed, memory bounded by the chunk and a few times `max_event_size`.
     """
 
-    def __init__(self, *, max_event_size: int = MAX_EVENT_SIZE) -> None:
-        self.last_event_id = ""
+    def __init__(self, *, last_event_id: str = "", max_event_size: int = MAX_EVENT_SIZE) -> None:
+        self.last_event_id = last_event_id
         self.retry_ms: int | None = None
         self._max_event_size = max_event_size
         self._excess_size = 0
@@ -46,7 +47,7 @@ class Parser:
         self._line = bytearray()
         self._data = bytearray()
         self._type = b""
-        self._id = ""
+        self._id = last_event_id
         self._block_retry_ms: int | None = None
 
     def feed(self, data: bytes) -> list[Event]:

@@ -14,7 +14,8 @@ LAYERS = {
     "sse": frozenset[str](),
     "ingest": frozenset[str](),
     "web": frozenset({"ingest", "sse"}),
-    "app": frozenset({"ingest", "web"}),
+    "cli": frozenset({"ingest", "sse", "web"}),
+    "app": frozenset({"cli", "ingest", "web"}),
 }
 """What each part may import besides itself."""
 
@@ -24,12 +25,15 @@ REQUIREMENTS = {
     "sse": frozenset[str](),
     "ingest": frozenset({"orjson"}),
     "web": frozenset({"orjson"}),
+    "cli": frozenset[str](),
     "app": frozenset({"uvicorn"}),
 }
 """What each part may import besides ours and the standard library."""
 
 EXTRAS = {
     "ingest/media.py": frozenset({"PIL"}),
+    "cli/bar.py": frozenset({"rich"}),
+    "web/metrics.py": frozenset({"prometheus_client"}),
 }
 """The one module that wraps each optional extra; there alone an import may stand in a function."""
 

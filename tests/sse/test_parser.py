@@ -176,6 +176,13 @@ def test_last_event_id_stays_until_changed() -> None:
     assert [event.id for event in parse(stream)] == ["1", "1", "2", ""]
 
 
+def test_next_connection_goes_on_from_the_last_event_id() -> None:
+    """An event without an id, first on a new connection, bears the id of the one before."""
+    parser = Parser(last_event_id="7")
+    assert [event.id for event in parser.feed(b"data: a\n\n")] == ["7"]
+    assert parser.last_event_id == "7"
+
+
 def test_id_with_nul_is_ignored() -> None:
     """The ID before it stays in force."""
     parser = Parser()

@@ -1,0 +1,6 @@
+"""The service from a terminal: an ingest without a server, and a session followed anywhere."""
+
+from cli.run import run
+from cli.watch import watch
+
+__all__ = ["run", "watch"]
