@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     parser.add_argument("--root-path", default="", help="prefix that a proxy serves this below")
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
@@ -155,6 +155,13 @@ def _own_file(flags: Mapping[str, str]) -> str:
 
 def _warn(text: str) -> None:
     print(f"ingest-stream: {text}", file=sys.stderr)  # noqa: T201
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; they go from 0 to 65535")
+    return port
 
 
 def _with_flags(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str]:
