@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import deployment, machine
 from benchmarks.bench import Bench, Result
 from benchmarks.measures import fanout, growth, idle, ingest, lag, wire
+from benchmarks.processes import BenchmarkError
 
 HERE = Path(__file__).parent
 
@@ -28,9 +29,7 @@ def main() -> int:
     """Measure what is asked for; print the tables and write them to a folder."""
     arguments = _parser().parse_args()
     if arguments.url:
-        fields = {"directory": arguments.directory}
-        print(deployment.run(arguments.url, arguments.token, fields))
-        return 0
+        return _measure_deployment(arguments)
     cores = machine.Cores.of_this_machine()
     limit = machine.allow_open_files()
     client = machine.build_client(HERE / "client.c")
@@ -55,6 +54,16 @@ def main() -> int:
                 print(result, flush=True)
                 written.append(result)
                 _write(arguments.output, about, written)
+    return 0
+
+
+def _measure_deployment(arguments: argparse.Namespace) -> int:
+    try:
+        fields = {"directory": arguments.directory}
+        print(deployment.run(arguments.url, arguments.token, fields))
+    except (BenchmarkError, OSError) as error:
+        print(f"it cannot be measured: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -95,7 +95,12 @@ class Server(Process):
         return body
 
     def cpu(self) -> float:
+        """Tell what CPU time it used itself."""
         return machine.cpu_seconds(self.pid)
+
+    def cpu_with_workers(self) -> float:
+        """Tell what CPU time it and all that it started used."""
+        return sum(map(machine.cpu_seconds, machine.family(self.pid)))
 
     def memory(self) -> int:
         return machine.memory(self.pid)

@@ -99,7 +99,7 @@ def _files(bench: Bench) -> Result:
 
 def _run_files(bench: Bench, tree: Path, files: int) -> dict[str, Cell]:
     with service.real(tree, bench.cores.all) as running:
-        before, used = running.server.memory(), running.server.cpu()
+        before, used = running.server.memory(), running.server.cpu_with_workers()
         peaks, over = [before], Event()
 
         def sample_memory() -> None:
@@ -119,5 +119,5 @@ def _run_files(bench: Bench, tree: Path, files: int) -> dict[str, Cell]:
             "seconds": seconds,
             "files/s": files / seconds,
             "MiB more": (max(peaks) - before) / MIB,
-            "CPU s": running.server.cpu() - used,
+            "CPU s": running.server.cpu_with_workers() - used,
         }

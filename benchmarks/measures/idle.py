@@ -13,7 +13,7 @@ COLUMNS = ("server", "streams", "KiB a stream", "CPU s per 30 s", "opened/s", "r
 
 def run(bench: Bench) -> list[Result]:
     result = Result("idle", "Idle streams, a heartbeat every 15 s", COLUMNS)
-    seconds = 3.0 if bench.quick else HEARTBEAT
+    seconds = 1.5 if bench.quick else HEARTBEAT
     for streams in bench.counts(100) if bench.quick else bench.counts(1000, 10_000):
         cases = {
             contender.name: partial(_measure, bench, contender, streams, seconds)

@@ -93,7 +93,7 @@ def _hash(tree: Path, processes: int) -> Ingest:
 
 def _ingest(bench: Bench, tree: Path, watchers: int) -> Ingest:
     with service.real(tree, bench.cores.all) as running:
-        used = running.server.cpu()
+        used = running.server.cpu_with_workers()
         session = running.start()
         lags = Histogram()
         if watchers:
@@ -101,7 +101,7 @@ def _ingest(bench: Bench, tree: Path, watchers: int) -> Ingest:
             with Client(bench.client, running.server.port, watch, bench.cores.all) as client:
                 lags = Histogram.parse(" ".join(client.read("histogram")))
         snapshot = running.wait_for_end(session, WITHIN)
-        return Ingest(seconds_of(snapshot), running.server.cpu() - used, lags)
+        return Ingest(seconds_of(snapshot), running.server.cpu_with_workers() - used, lags)
 
 
 def seconds_of(snapshot: Mapping[str, Any]) -> float:

@@ -89,8 +89,9 @@ def _cases(bench: Bench, streams: int, *, busy: bool) -> dict[str, Callable[[], 
 
 
 def _watch(bench: Bench, path: str, streams: int, interval: float | None) -> Watch:
-    seconds = bench.seconds + (2.0 if interval or streams > 1000 else 0.0)
-    return Watch(path, streams, 1.0, seconds, interval, RATES.get(streams, 1.0))
+    more = (interval or streams > 1000) and not bench.quick
+    seconds = bench.seconds + (2.0 if more else 0.0)
+    return Watch(path, streams, 0.5, seconds, interval, RATES.get(streams, 1.0))
 
 
 def of_service(

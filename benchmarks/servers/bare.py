@@ -8,7 +8,6 @@ HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
-HIGH_WATER = 64 * 1024
 
 
 class Bare(asyncio.Protocol):
@@ -42,7 +41,8 @@ class Everyone:
         frame = f"data: {event}\n\n".encode()
         chunk = b"%x\r\n%b\r\n" % (len(frame), frame)
         for transport in tuple(self.transports):
-            if transport.get_write_buffer_size() < HIGH_WATER:
+            # What is buffered would go out many events at a time: less work, and late.
+            if not transport.get_write_buffer_size():
                 transport.write(chunk)
 
     async def delivered(self) -> None:
