@@ -32,13 +32,13 @@ def main() -> int:
         return _measure_deployment(arguments)
     cores = machine.Cores.of_this_machine()
     limit = machine.allow_open_files()
-    client = machine.build_client(HERE / "client.c")
-    if client is None:
-        print("warning: no C compiler; the client in Python holds fast servers back")
     written: list[Result] = []
     about = f"{machine.describe()}; {datetime.now(UTC):%Y-%m-%d}"
     print(f"{about}\nserver on core {set(cores.server)}, client on {set(cores.client)}\n")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as workspace:
+        client = machine.build_client(HERE / "client.c", Path(workspace))
+        if client is None:
+            print("warning: no C compiler; the client in Python holds fast servers back")
         bench = Bench(
             cores,
             [client] if client else [sys.executable, "-m", "benchmarks.client"],

@@ -5,7 +5,6 @@ import platform
 import resource
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +70,12 @@ def family(pid: int) -> Iterator[int]:
             yield from family(int(child))
 
 
-def build_client(source: Path) -> str | None:
+def build_client(source: Path, folder: Path) -> str | None:
     """Compile the client; None where there is no compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
-    binary = str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "client")
+    binary = str(folder / "client")
     command = [compiler, "-O2", "-o", binary, str(source), "-lm"]
     return binary if subprocess.run(command, check=False).returncode == 0 else None
 

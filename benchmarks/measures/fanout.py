@@ -1,5 +1,6 @@
 """Fan-out: one source of events, many streams, as fast as each contender can."""
 
+import math
 from functools import partial
 from statistics import median
 
@@ -61,8 +62,8 @@ def _row(name: str, streams: int, samples: list[Sample], limit: float) -> dict[s
         "streams": f"{streams:,}",
         "events/s": median(rates),
         "± %": 100 * spread(rates),
-        "limit / this": limit / median(rates),
-        "CPU s per 1 M": median(s.server_cpu / s.events * 1e6 for s in samples),
+        "limit / this": limit / median(rates) if median(rates) else math.nan,
+        "CPU s per 1 M": median(s.server_cpu / max(1, s.events) * 1e6 for s in samples),
         "p99 ms": median(s.lags.quantile(0.99) * 1000 for s in samples),
         "client CPU %": f"{100 * share:.0f}{' !' if share > BUSY_CLIENT else ''}",
     }
