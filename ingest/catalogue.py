@@ -274,33 +274,36 @@ class Catalogue:
         return await self._database.read(work)
 
     async def record(
-        self, number: int, outcomes: bytes, errors: Sequence[tuple[int, int, float]]
-    ) -> None:
+        self, number: int, outcomes: bytes, failed: Sequence[int], moment: float
+    ) -> int:
         """
-        Record a batch: a JSON list of outcomes, and (n, file's number, time) of each error.
+        Record a batch: a JSON list of outcomes, and the numbers of the files that failed.
 
-        An outcome is a list in the order of the table's columns, the file's number first.
+        An outcome is a list in the order of the table's columns, the file's number first. Gives
+        the number of the first error. Errors are numbered as they are written, so that a batch
+        which could not be written leaves no gap.
         """
         base = number * FILES
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> int:
             connection.execute(INSERT_OUTCOMES, (base, outcomes.decode()))
+            if not failed:
+                return 0
+            first = _last_error(connection, number) + 1
             connection.executemany(
                 "INSERT INTO errors VALUES (?, ?, ?, ?)",
-                [(number, n, base + file, moment) for n, file, moment in errors],
+                [(number, n, base + file, moment) for n, file in enumerate(failed, first)],
             )
+            return first
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def errors_after(self, number: int, n: int, limit: int) -> tuple[list[FileError], int]:
         """List errors numbered above `n`, in ascending order, and tell the highest number."""
 
         def work(connection: sqlite3.Connection) -> tuple[list[FileError], int]:
             errors = _errors(connection, number, "n > ? ORDER BY n LIMIT ?", n, limit)
-            (total,) = connection.execute(
-                "SELECT coalesce(max(n), 0) FROM errors WHERE session = ?", (number,)
-            ).fetchone()
-            return errors, total
+            return errors, _last_error(connection, number)
 
         return await self._database.read(work)
 
@@ -324,7 +327,7 @@ class Catalogue:
             )
             session.done, session.skipped = counts["done"], counts["skipped"]
             session.errors = counts["error"]
-            session.counters.update(_sums(connection, low, high))
+            session.count(_sums(connection, low, high))
             recent = _errors(connection, stored.number, "1 ORDER BY n DESC LIMIT ?", RECENT_ERRORS)
             session.recent.extend(reversed(recent))
             return session
@@ -411,10 +414,17 @@ def _errors(
     return [FileError(n, shown(path), message, moment) for n, path, message, moment in rows]
 
 
+def _last_error(connection: sqlite3.Connection, number: int) -> int:
+    query = "SELECT coalesce(max(n), 0) FROM errors WHERE session = ?"
+    return int(connection.execute(query, (number,)).fetchone()[0])
+
+
 def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]:
     return dict(
         connection.execute(
-            "SELECT counter.key, sum(counter.value) FROM outcomes, json_each(counters) AS counter"
+            # total() is a float and so never overflows, which sum() answers with an error.
+            "SELECT counter.key, CAST(total(counter.value) AS INTEGER)"
+            " FROM outcomes, json_each(counters) AS counter"
             " WHERE outcomes.key BETWEEN ? AND ? GROUP BY counter.key",
             (low, high),
         ).fetchall()

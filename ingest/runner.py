@@ -1,6 +1,7 @@
 """Running a session: find its files, have them processed, record, count, announce."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -26,6 +27,9 @@ PAGE = 2000
 
 FIRST_BATCH = 8
 """Files in a session's first batch, when nothing is known of how long they take."""
+
+UNRECORDED = 16
+"""Batches that wait to be recorded at most: where the disk is slow, the workers wait for it."""
 
 CANCEL_GRACE = 1.0
 """Seconds that batches under way are given to be recorded after a cancellation."""
@@ -68,7 +72,6 @@ class Runner:
         self._cancelled = asyncio.Event()
         if stored.cancelled:
             self._cancelled.set()
-        self._errors_numbered = session.errors
         self._resumed = session.total > 0
         self._page: deque[Item] = deque()
         self._suspects: deque[Item] = deque()
@@ -163,6 +166,9 @@ class Runner:
         cancellation = asyncio.create_task(self._cancelled.wait())
         try:
             while not self._cancelled.is_set() and self._failed is None:
+                if len(self._recording) >= UNRECORDED:
+                    await _first([*self._recording, cancellation])
+                    continue
                 batch = await self._next_batch()
                 if batch:
                     if await self._take_turn(cancellation):
@@ -196,10 +202,10 @@ class Runner:
         return turn.done() and not turn.cancelled()
 
     async def _next_batch(self) -> list[Item]:
+        if not self._suspects and not self._page and not self._exhausted:
+            await self._read_page()
         if self._suspects:
             return [self._suspects.popleft()]
-        if not self._page and not self._exhausted:
-            await self._read_page()
         size = min(self._batch_files, self._around.work.batch_files, len(self._page))
         return [self._page.popleft() for _ in range(size)]
 
@@ -216,18 +222,20 @@ class Runner:
         )
 
     def _begin(self, batch: list[Item]) -> None:
-        self._session.begun(shown(batch[0].path), time.time())
-        self._announcer.changed()
-        task = asyncio.create_task(self._do(batch))
+        turn = contextlib.ExitStack()
+        turn.callback(self._around.turns.release)
+        task = asyncio.create_task(self._do(batch, turn))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        # A task that is cancelled before its first step gives nothing back itself.
+        task.add_done_callback(lambda _: turn.close())
+        self._session.begun(shown(batch[0].path), time.time())
+        self._announcer.changed()
 
-    async def _do(self, batch: list[Item]) -> None:
+    async def _do(self, batch: list[Item], turn: contextlib.ExitStack) -> None:
         try:
-            try:
+            with turn:
                 report = await self._around.work.do(self._root, batch)
-            finally:
-                self._around.turns.release()
             rest = batch[report.finished :]
             self._page.extendleft(reversed(rest))
             self._size_batches(report, whole=not rest)
@@ -254,7 +262,7 @@ class Runner:
     async def _fail(self, item: Item, message: str) -> None:
         try:
             await self._record_whole([item], failure(item, message))
-        except IngestError as error:
+        except Exception as error:  # noqa: BLE001 - the session's task raises it
             self._failed = error
 
     def _size_batches(self, report: Report, *, whole: bool) -> None:
@@ -265,16 +273,14 @@ class Runner:
 
     async def _record(self, batch: Sequence[Item], report: Report) -> None:
         now = time.time()
+        first = await self._catalogue.record(
+            self._stored.number, report.outcomes, [file for file, _ in report.failed], now
+        )
         paths = {item.n: item.path for item in batch[: report.finished]}
         errors = [
             FileError(n, shown(paths[file]), message, now)
-            for n, (file, message) in enumerate(report.failed, self._errors_numbered + 1)
+            for n, (file, message) in enumerate(report.failed, first)
         ]
-        self._errors_numbered += len(errors)
-        numbered = [
-            (error.n, file, now) for error, (file, _) in zip(errors, report.failed, strict=True)
-        ]
-        await self._catalogue.record(self._stored.number, report.outcomes, numbered)
         self._session.record(
             done=report.done,
             skipped=report.skipped,

@@ -123,15 +123,19 @@ class Session:
         for error in errors:
             self.errors += 1
             self.recent.append(error)
-        for name, value in counters.items():
-            total = self.counters[name] + value
-            self.counters[name] = max(-COUNTER_LIMIT, min(total, COUNTER_LIMIT))
+        self.count(counters)
         self.current_file = last or self.current_file
         if self._marks and now - self._marks[-1][0] >= RATE_STEP:
             self._marks.append((now, self.processed))
             while len(self._marks) > 2 and now - self._marks[1][0] >= RATE_WINDOW:
                 self._marks.popleft()
         self._touch(now)
+
+    def count(self, counters: Mapping[str, int]) -> None:
+        """Add to what processors count."""
+        for name, value in counters.items():
+            total = self.counters[name] + value
+            self.counters[name] = max(-COUNTER_LIMIT, min(total, COUNTER_LIMIT))
 
     def finish(self, status: Status, now: float, error: str | None = None) -> None:
         """End the session; nothing changes it any more."""
