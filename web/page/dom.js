@@ -6,7 +6,7 @@ import { text } from "./strings.js";
 /** Puts the page's words where index.html names them, in templates as well. */
 export function fillTexts(root) {
   for (const element of root.querySelectorAll("[data-text]")) element.textContent = text[element.dataset.text];
-  for (const element of root.querySelectorAll("[data-label]")) element.ariaLabel = text[element.dataset.label];
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text[element.dataset.label]);
   for (const element of root.querySelectorAll("[data-placeholder]")) element.placeholder = text[element.dataset.placeholder];
   for (const template of root.querySelectorAll("template")) fillTexts(template.content);
 }

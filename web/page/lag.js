@@ -2,15 +2,15 @@
 
 const WINDOW = 300_000; // clocks drift: what was least is forgotten after five to ten minutes
 const SAMPLES = 9;
-// A `Date` header counts whole seconds, and servers renew it but once a second.
-const DATE_ERROR = 2000;
+// A `Date` header counts whole seconds, servers renew it but once a second, and a busy one is late.
+const DATE_ERROR = 3000;
 
 /**
  * Lag is receipt minus `changed_at`, less how far this clock is ahead of the server's.
  *
  * The skew is not known, only bounded: a lag cannot be negative, so the skew is at most the
  * least difference seen; and each answer's `Date` header, set between asking and receiving,
- * confines it to about two seconds. Where "no skew" is within the bounds it is believed;
+ * confines it to about three seconds. Where "no skew" is within the bounds it is believed;
  * where it is not, the least difference is taken for the skew, and the lag is marked as `about`.
  */
 export class LagMeter {

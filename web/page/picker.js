@@ -108,7 +108,7 @@ export class Picker {
     const button = item.firstElementChild;
     button.querySelector("bdi").textContent = visible(name);
     setText(button.querySelector(".count"), files ? say.files(files) : "");
-    button.ariaLabel = say.openFolder(visible(name), files);
+    button.setAttribute("aria-label", say.openFolder(visible(name), files));
     button.addEventListener("click", () => this.open(path, true));
     return item;
   }

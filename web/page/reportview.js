@@ -6,7 +6,7 @@ import { visible } from "./names.js";
 import { KEPT, matcher, readReport } from "./report.js";
 import { outcomeOf, say, text, units } from "./strings.js";
 
-const PAGE = 100;
+const PAGE = 50;
 /** Rows made in one frame: few enough not to be felt. */
 const PER_FRAME = 20;
 const TYPING = 250;

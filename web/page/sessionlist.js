@@ -8,7 +8,7 @@ import { countsOf, finished, phaseOf, supersedes } from "./state.js";
 import { phase as phaseWord, say, units } from "./strings.js";
 
 const BUSY = 2000;
-const IDLE = 10_000;
+const IDLE = 5000;
 /** A list that is longer is no list to look at. */
 const SHOWN = 30;
 

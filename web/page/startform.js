@@ -87,7 +87,7 @@ export class StartForm {
 
   #paintPatterns() {
     for (const button of this.#form.querySelectorAll("[data-set]")) {
-      button.ariaPressed = String(patterns.has(this.#chosen, button.dataset.set));
+      button.setAttribute("aria-pressed", String(patterns.has(this.#chosen, button.dataset.set)));
     }
     part(this.#form, "patterns").replaceChildren(...this.#chosen.map((pattern) => this.#chip(pattern)));
   }
@@ -97,7 +97,7 @@ export class StartForm {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = `${pattern} ×`;
-    button.ariaLabel = say.removePattern(pattern);
+    button.setAttribute("aria-label", say.removePattern(pattern));
     button.addEventListener("click", () => {
       this.#choose(patterns.without(this.#chosen, pattern));
       this.#form.elements.pattern.focus();
@@ -130,7 +130,7 @@ export class StartForm {
     const known = this.#count !== null && !Number.isNaN(limit);
     const count = known && every ? say.startCount(Math.min(this.#count, limit)) : text.start;
     setText(button, this.#busy ? text.starting : count);
-    button.ariaDisabled = String(this.#busy);
+    button.setAttribute("aria-disabled", String(this.#busy));
     setText(part(this.#form, "among"), known && !every ? say.amongCount(this.#count) : "");
   }
 

@@ -141,6 +141,7 @@ export const outcomeOf = (status) => outcome[status] ?? String(status);
 export const say = {
   files,
   found: (n) => `${files(n)} found so far`,
+  foundTally: (n) => `${n === 1 ? "file" : "files"} found so far`,
   tally: (processed, total) => `${number.format(processed)} of ${files(total)}`,
   percent: (n) => `${number.format(n)}%`,
   valueFinding: (n) => `Finding files: ${number.format(n)} so far`,

@@ -66,11 +66,11 @@ export class WatchCard {
     setAttribute(noticeLink, "href", "#");
   }
 
-  #paintBar({ phase, percent, counts, parts, valueText }) {
+  #paintBar({ phase, link, percent, counts, parts, valueText }) {
     const { phaseWord: word, percent: large, tally, bar } = this.#at;
-    setText(word, phaseWord[phase]);
-    setText(large, percent === null ? "–" : say.percent(percent));
-    setText(tally, percent === null ? say.found(counts.total) : say.tally(counts.processed, counts.total));
+    setText(word, phase === "waiting" && link !== "connecting" ? "" : phaseWord[phase]);
+    setText(large, percent === null ? units.number(counts.total) : say.percent(percent));
+    setText(tally, percent === null ? say.foundTally(counts.total) : say.tally(counts.processed, counts.total));
     setAttribute(bar, "aria-valuenow", percent);
     setAttribute(bar, "aria-valuetext", valueText);
     setParts(bar, parts);
@@ -81,6 +81,7 @@ export class WatchCard {
   #paintFacts({ current, rate, eta, elapsed, bytes, ended }) {
     const { currentLine, current: path, rate: speed, eta: time, etaLine, elapsed: since, bytes: size } = this.#at;
     currentLine.hidden = ended;
+    currentLine.toggleAttribute("data-idle", current === null); // keeps its place
     setPath(path, current ?? "");
     setText(speed, say.rate(rate));
     etaLine.hidden = ended;
@@ -110,7 +111,7 @@ export class WatchCard {
     setAttribute(plot.querySelector(".line"), "d", line);
     setAttribute(plot.querySelector(".area"), "d", area);
     setText(peak, say.peak(say.rate(history.peak)));
-    plot.ariaLabel = say.plot(say.rate(rates.at(-1)), say.rate(history.peak));
+    plot.setAttribute("aria-label", say.plot(say.rate(rates.at(-1)), say.rate(history.peak)));
   }
 
   actionError(message) {
