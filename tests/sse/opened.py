@@ -1,4 +1,4 @@
-"""A stream that runs, of either kind, with all that is around it at hand."""
+"""A stream that runs, of either kind, alone or among others, and what is around it at hand."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,11 @@ from typing import TypeAlias
 
 import pytest
 
-from sse.asgi import Headers, Message
+from sse.asgi import Headers, Message, Scope
 from sse.channel import Channel, Frame
 from sse.feed import Feed
 from sse.stream import DirectStream, Limits, OwnTaskStream, Stream
+from sse.streams import Streams
 from tests.sse.fakes import CALM, Client, Clock, UvicornClient, settle
 
 HEADERS: Headers = [(b"content-type", b"text/event-stream")]
@@ -98,3 +99,22 @@ def failing(client: Client, error: type[Exception], suspends: bool) -> Client:
         await whole(message)
 
     return with_ends(client, send=send)
+
+
+each_server = pytest.mark.parametrize("client_of", [UvicornClient, Client])
+"""A client behind a `send` that may be stepped, and one behind a `send` that may not."""
+
+
+def request(*headers: tuple[bytes, bytes], method: str = "GET") -> Scope:
+    return {"type": "http", "method": method, "headers": list(headers)}
+
+
+def served(
+    streams: Streams,
+    channel: Channel,
+    client: Client,
+    *headers: tuple[bytes, bytes],
+    method: str = "GET",
+) -> asyncio.Task[None]:
+    scope = request(*headers, method=method)
+    return asyncio.create_task(streams.serve(channel, scope, client.receive, client.send))

@@ -1,4 +1,4 @@
-"""All streams of an application: what is answered, how many there may be, and their timer."""
+"""All streams of an application: what is answered, how many there may be, and what is counted."""
 
 import asyncio
 import logging
@@ -7,29 +7,9 @@ import pytest
 
 from sse.asgi import Headers, Message, Scope
 from sse.channel import Channel, Frame
-from sse.feed import HEARTBEAT
-from sse.parser import Parser
-from sse.streams import HEADERS, SWEEP_SLICE, Streams, TooManyStreamsError
-from tests.sse.fakes import Client, Clock, UvicornClient, run, run_in_no_time, settle
-from tests.sse.opened import frame
-
-both = pytest.mark.parametrize("client_of", [UvicornClient, Client])
-"""A client behind a `send` that may be stepped, and one behind a `send` that may not."""
-
-
-def request(*headers: tuple[bytes, bytes], method: str = "GET") -> Scope:
-    return {"type": "http", "method": method, "headers": list(headers)}
-
-
-def served(
-    streams: Streams,
-    channel: Channel,
-    client: Client,
-    *headers: tuple[bytes, bytes],
-    method: str = "GET",
-) -> asyncio.Task[None]:
-    scope = request(*headers, method=method)
-    return asyncio.create_task(streams.serve(channel, scope, client.receive, client.send))
+from sse.streams import HEADERS, Streams, TooManyStreamsError
+from tests.sse.fakes import Client, Clock, UvicornClient, run, settle
+from tests.sse.opened import each_server, frame, request, served
 
 
 async def answer(channel: Channel, scope: Scope, extra: Headers | None = None) -> list[Message]:
@@ -39,10 +19,7 @@ async def answer(channel: Channel, scope: Scope, extra: Headers | None = None) -
     return client.sent
 
 
-# What is answered
-
-
-@both
+@each_server
 def test_headers_keep_the_stream_live_on_its_way(client_of: type[Client]) -> None:
     """No cache, no compression, no buffering proxy, and no header that HTTP/2 forbids."""
 
@@ -118,7 +95,7 @@ def test_any_other_last_event_id_gets_the_newest(last_event_id: bytes) -> None:
     run(test())
 
 
-@both
+@each_server
 def test_newest_frame_is_not_resent(client_of: type[Client]) -> None:
     """Last-Event-ID of the newest frame: nothing was missed, and the next event is the first."""
 
@@ -180,10 +157,7 @@ def test_reconnection_times_differ_by_a_tenth() -> None:
     run(test())
 
 
-# How many
-
-
-@both
+@each_server
 def test_one_stream_too_many_is_refused(client_of: type[Client]) -> None:
     """The limit is told before anything is sent, and holds until a client has left."""
 
@@ -259,134 +233,3 @@ def test_time_below_0_is_refused(name: str, value: float) -> None:
     """A negative age would end every stream at once, a negative `retry` is no field at all."""
     with pytest.raises(ValueError, match=f"{name} is {value}; the least is 0"):
         Streams(**{name: value})  # type: ignore[arg-type]
-
-
-# The timer
-
-
-@both
-def test_heartbeats_come_from_one_timer(client_of: type[Client]) -> None:
-    """However many idle streams there are, one timer keeps them all; each is late by a second."""
-
-    async def test() -> None:
-        streams, channel = Streams(), Channel(frame("0"))
-        clients = [client_of() for _ in range(SWEEP_SLICE + 10)]
-        tasks = [served(streams, channel, client) for client in clients]
-        await asyncio.sleep(14.5)
-        assert all(client.bodies[1:] == [] for client in clients)
-        await asyncio.sleep(2)
-        assert all(client.bodies[1:] == [HEARTBEAT] for client in clients)
-        assert all(len(Parser().feed(b"".join(client.bodies))) == 1 for client in clients)
-        loop = asyncio.get_running_loop()
-        timers = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
-        assert len(timers) == 2  # and the test's own deadline
-        for client in clients:
-            client.leave()
-        await asyncio.wait(tasks)
-
-    run_in_no_time(test())
-
-
-@both
-def test_event_postpones_the_heartbeat(client_of: type[Client]) -> None:
-    """A stream with an event every ten seconds never has a comment."""
-
-    async def test() -> None:
-        streams, channel, client = Streams(), Channel(frame("0")), client_of()
-        task = served(streams, channel, client)
-        for number in range(20):
-            await asyncio.sleep(10)
-            channel.publish(frame(str(number)))
-        await settle()
-        assert HEARTBEAT not in client.bodies
-        assert len(client.data) == 21
-        client.leave()
-        await task
-
-    run_in_no_time(test())
-
-
-@both
-def test_stalled_client_is_dropped_by_the_timer(client_of: type[Client]) -> None:
-    """One that stops reading is gone after half a minute, and little more."""
-
-    async def test() -> None:
-        streams, channel, client = Streams(), Channel(frame("0")), client_of()
-        task = served(streams, channel, client)
-        await settle()
-        client.stall()
-        channel.publish(frame("1"))
-        began = asyncio.get_running_loop().time()
-        await task
-        assert 30 <= asyncio.get_running_loop().time() - began <= 31.5
-        await settle()
-        assert client.waiting == 0
-        assert streams.statistics().open == 0
-
-    run_in_no_time(test())
-
-
-def test_ages_differ_by_a_tenth() -> None:
-    """Streams opened together do not all end together, and each ends cleanly."""
-
-    async def test() -> None:
-        streams, channel = Streams(max_age=1000), Channel(frame("0"))
-        clients = [UvicornClient() for _ in range(50)]
-        tasks = [served(streams, channel, client) for client in clients]
-        await asyncio.sleep(899)
-        assert not any(task.done() for task in tasks)
-        await asyncio.sleep(101)
-        assert 0 < sum(task.done() for task in tasks) < 50
-        await asyncio.sleep(102)
-        assert all(task.done() for task in tasks)
-        assert all(client.complete for client in clients)
-
-    run_in_no_time(test())
-
-
-def test_age_of_0_is_no_end() -> None:
-    """With `max_age=0` a stream lasts as long as its client."""
-
-    async def test() -> None:
-        streams, client = Streams(max_age=0), UvicornClient()
-        task = served(streams, Channel(frame("0")), client)
-        await asyncio.sleep(100_000)
-        assert not task.done()
-        client.leave()
-        await task
-
-    run_in_no_time(test())
-
-
-def test_short_times_are_kept() -> None:
-    """The timer is as fine as the shortest time asks for."""
-
-    async def test() -> None:
-        streams, client = Streams(heartbeat=0.2), UvicornClient()
-        task = served(streams, Channel(frame("0")), client)
-        await asyncio.sleep(2.05)
-        assert 7 <= client.bodies.count(HEARTBEAT) <= 10
-        client.leave()
-        await task
-
-    run_in_no_time(test())
-
-
-def test_timer_stops_with_the_last_stream_and_starts_with_the_next() -> None:
-    """An application without streams is never woken for them."""
-
-    async def test() -> None:
-        loop = asyncio.get_running_loop()
-        streams, channel = Streams(), Channel(frame("0"))
-        for _ in range(2):
-            client = UvicornClient()
-            task = served(streams, channel, client)
-            await asyncio.sleep(16)
-            assert client.bodies.count(HEARTBEAT) == 1
-            client.leave()
-            await task
-            await asyncio.sleep(2)
-            timers = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
-            assert len(timers) == 1  # the test's own deadline
-
-    run_in_no_time(test())

@@ -10,8 +10,7 @@ from sse.asgi import Message, Send
 from sse.channel import Channel
 from sse.streams import DRAIN_GRACE, Streams
 from tests.sse.fakes import Client, UvicornClient, run, run_in_no_time, settle
-from tests.sse.opened import frame
-from tests.sse.test_streams import both, request, served
+from tests.sse.opened import each_server, frame, request, served
 
 Wrap: TypeAlias = Callable[[Send], Send]
 
@@ -30,7 +29,7 @@ def _by_another(send: Send) -> Send:
 both_wrapped = pytest.mark.parametrize("wrap", [_not_at_all, _by_another])
 
 
-@both
+@each_server
 def test_drain_ends_every_stream_cleanly(client_of: type[Client]) -> None:
     """Clients that read get the newest and a proper end, and nobody waits for anything."""
 
@@ -50,7 +49,7 @@ def test_drain_ends_every_stream_cleanly(client_of: type[Client]) -> None:
     run_in_no_time(test())
 
 
-@both
+@each_server
 def test_drain_cuts_a_client_that_does_not_read(client_of: type[Client]) -> None:
     """One stalled client holds up a shutdown for half a second, and no longer."""
 
@@ -72,7 +71,7 @@ def test_drain_cuts_a_client_that_does_not_read(client_of: type[Client]) -> None
     run_in_no_time(test())
 
 
-@both
+@each_server
 def test_drain_waits_for_a_client_that_reads_in_time(client_of: type[Client]) -> None:
     """A slow client that takes what it was sent within the grace is ended cleanly too."""
 
@@ -177,7 +176,7 @@ def test_two_drains_at_once_are_done_together() -> None:
     run_in_no_time(test())
 
 
-@both
+@each_server
 def test_stream_opened_after_the_end_is_one_event(client_of: type[Client]) -> None:
     """A server that stops still answers, with the newest and the end, and is not held up."""
 
@@ -196,7 +195,7 @@ def test_stream_opened_after_the_end_is_one_event(client_of: type[Client]) -> No
     run(test())
 
 
-@both
+@each_server
 def test_cut_ends_every_stream_that_is_left(client_of: type[Client]) -> None:
     """`cut` asks no client, and may come at any time, again too."""
 
