@@ -118,7 +118,9 @@ def run_batch(process: Processor, root: str, items: Sequence[Item], budget: floa
                 reporter.skipped(item, status)
             else:
                 reporter.done(item, status, check(process(path), status.st_size))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a file's error, whatever it is
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a file's error, whatever it is
             reporter.failed(item, describe(error, root), status)
         if time.perf_counter() >= until:
             break

@@ -21,6 +21,10 @@ ASYNC_FILES = 8
 """Files for each of the `workers` that an async processor has under way: it mostly waits."""
 
 
+CHECKS = 10
+"""Looks, within one time-out, at whether a call in a foreign executor runs."""
+
+
 class BatchError(MessageError):
     """A batch was lost as a whole; the text says how."""
 
@@ -65,33 +69,33 @@ class ExecutorWork:
             future = self._executor.submit(run_batch, self._process, root, items, BUDGET)
         except Exception as error:
             raise ExecutorError(f"the executor takes no more work: {error}") from error
-        try:
-            if self._timeout is None:
-                return await asyncio.wrap_future(future)
-            return await self._within(future, self._timeout)
-        except TimeoutError:
-            raise BatchError(f"took longer than {self._timeout:g} s") from None
-        except asyncio.CancelledError:
-            if future.cancelled() and not _is_being_cancelled():
-                raise ExecutorError("the executor was shut down, or cancelled a batch") from None
-            raise
-        except (PoolBroken, PoolClosed) as error:
-            raise ExecutorError(str(error)) from error
-        except PoolError as error:
-            raise BatchError(str(error)) from error
-        except Exception as error:
-            raise BatchError(describe(error, root)) from error
-
-    async def _within(self, future: "Future[Report]", limit: float) -> Report:
         wrapped = asyncio.wrap_future(future)
-        while True:
-            done, _ = await asyncio.wait([wrapped], timeout=limit)
-            if done:
-                return wrapped.result()
-            if future.running():
-                # Nothing can end it; its thread or process is left to it.
-                wrapped.cancel()
-                raise TimeoutError
+        try:
+            await self._wait(future, wrapped)
+        except asyncio.CancelledError:
+            wrapped.cancel()
+            raise
+        if wrapped.cancelled():
+            raise ExecutorError("the executor was shut down, or cancelled a batch")
+        # Asked for, not raised: a KeyboardInterrupt out of a worker must not end this loop.
+        failure = wrapped.exception()
+        if failure is None:
+            return wrapped.result()
+        if isinstance(failure, PoolBroken | PoolClosed):
+            raise ExecutorError(str(failure)) from failure
+        text = str(failure) if isinstance(failure, PoolError) else describe(failure, root)
+        raise BatchError(text) from failure
+
+    async def _wait(self, future: "Future[Report]", wrapped: "asyncio.Future[Report]") -> None:
+        """Wait until it is done, or has been running for the time-out and up to a tenth more."""
+        step = None if self._timeout is None else self._timeout / CHECKS
+        ran = 0
+        while not (await asyncio.wait([wrapped], timeout=step))[0]:
+            # A future does not tell since when it runs, only that it does.
+            ran = ran + 1 if future.running() else 0
+            if ran > CHECKS:
+                wrapped.cancel()  # nothing can end it; its thread or process is left to it
+                raise BatchError(f"took longer than {self._timeout:g} s")
 
 
 class AsyncWork:
@@ -115,37 +119,38 @@ class AsyncWork:
             if (status.st_size, status.st_mtime_ns) in item.known:
                 reporter.skipped(item, status)
             else:
-                reporter.done(item, status, check(await self._call(path), status.st_size))
+                reporter.done(item, status, check(await self._call(path, root), status.st_size))
         except Exception as error:  # noqa: BLE001 - a file's error, whatever it is
             reporter.failed(item, describe(error, root), status)
         return reporter.report(time.perf_counter() - begun)
 
-    async def _call(self, path: Path) -> object:
-        call = asyncio.ensure_future(_contained(self._process, path))
+    async def _call(self, path: Path, root: str) -> object:
+        call = asyncio.ensure_future(_contained(self._process, path, root))
         try:
             done, _ = await asyncio.wait([call], timeout=self._timeout)
         except asyncio.CancelledError:
-            call.cancel()
+            _give_up(call)
             raise
         if done:
             if call.cancelled():  # by itself: raised here, it would pass for the session's end
                 raise BatchError("the processor was cancelled from within")
             return call.result()
-        call.cancel()
-        call.add_done_callback(_look_away)
+        _give_up(call)
         raise BatchError(f"took longer than {self._timeout:g} s")
 
 
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def _contained(process: AsyncProcessor, path: Path) -> object:
+async def _contained(process: AsyncProcessor, path: Path, root: str) -> object:
     try:
         return await process(path)
-    except SystemExit as error:  # a task that ends with it ends the event loop, and the server
-        raise BatchError(f"the processor raised SystemExit: {error}") from None
+    except (Exception, asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the loop, and the server
+        raise BatchError(describe(error, root)) from None
+
+
+def _give_up(call: "asyncio.Future[Any]") -> None:
+    call.cancel()
+    call.add_done_callback(_look_away)
 
 
 def _look_away(call: "asyncio.Future[Any]") -> None:

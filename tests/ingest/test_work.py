@@ -1,0 +1,387 @@
+"""Where batches are done: what executors and async processors may do, and what that becomes."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ingest.batch import Item, Report
+from ingest.errors import ExecutorError
+from ingest.pool import PoolClosed, WorkerDied
+from ingest.request import Request
+from ingest.settings import Settings
+from ingest.work import AsyncWork, BatchError, ExecutorWork
+
+from .harness import Gate, die_of_poison, fill, leave, opened, run, settle
+
+
+class PanicError(BaseException):
+    """What extension modules raise that let no `except Exception` take it."""
+
+
+class Handed(Executor):
+    """An executor whose calls the test begins and ends."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.futures.append(Future())
+        return self.futures[-1]
+
+
+def items(*names: str) -> list[Item]:
+    return [Item(n, name.encode()) for n, name in enumerate(names, 1)]
+
+
+def outcomes(report: Report) -> list[Any]:
+    return [row[1] for row in orjson.loads(report.outcomes)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    fill(root, ["a", "b", "c"])
+    return root
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+# Executors
+
+
+@pytest.mark.parametrize("raised", [SystemExit(1), PanicError("out of bounds"), MemoryError()])
+def test_whatever_a_file_raises_is_its_own_error(
+    root: Path, threads: ThreadPoolExecutor, raised: BaseException
+) -> None:
+    """SystemExit and what is no Exception at all end neither the batch nor the event loop."""
+
+    def process(path: Path) -> None:
+        if path.name == "b":
+            raise raised
+
+    async def main() -> None:
+        work = ExecutorWork(threads, process, 1, 30.0)
+        report = await work.do(str(root), items("a", "b", "c"))
+        assert outcomes(report) == ["done", "error", "done"]
+        ((n, message),) = report.failed
+        assert (n, message.partition(":")[0]) == (2, type(raised).__name__)
+
+    run(main())
+
+
+def test_interrupt_in_a_worker_loses_the_batch_and_not_the_loop(
+    root: Path, threads: ThreadPoolExecutor
+) -> None:
+    """Ctrl-C, which a foreign worker process gets too, is no error of the file it came under."""
+
+    def process(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        with pytest.raises(BatchError, match="KeyboardInterrupt"):
+            await ExecutorWork(threads, process, 1, 30.0).do(str(root), items("a"))
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (WorkerDied("it exited with 3"), BatchError("it exited with 3")),
+        (PoolClosed(), ExecutorError("the pool of worker processes is closed")),
+        (BrokenProcessPool("broken"), BatchError("BrokenProcessPool: broken")),
+        (TimeoutError("of the cluster"), BatchError("TimeoutError: of the cluster")),
+    ],
+)
+def test_failure_of_the_executor_is_told_from_that_of_a_batch(
+    root: Path, raised: Exception, expected: Exception
+) -> None:
+    """A pool that is closed can do no more; a batch that is lost may be tried one by one."""
+    executor = Handed()
+
+    async def main() -> None:
+        doing = asyncio.create_task(
+            ExecutorWork(executor, die_of_poison, 1, None).do(str(root), items("a"))
+        )
+        await settle()
+        executor.futures[0].set_exception(raised)
+        with pytest.raises(type(expected)) as told:
+            await doing
+        assert str(told.value) == str(expected)
+
+    run(main())
+
+
+def test_batch_that_its_executor_cancelled_is_an_executors_error(root: Path) -> None:
+    """It does not pass for the session's own cancellation, which would lose the files."""
+    executor = Handed()
+
+    async def main() -> None:
+        doing = asyncio.create_task(
+            ExecutorWork(executor, die_of_poison, 1, 30.0).do(str(root), items("a"))
+        )
+        await settle()
+        executor.futures[0].cancel()
+        executor.futures[0].set_running_or_notify_cancel()
+        with pytest.raises(ExecutorError, match="cancelled"):
+            await doing
+
+    run(main())
+
+
+@pytest.mark.parametrize("timeout", [None, 30.0])
+def test_batch_that_is_given_up_is_not_begun_later(root: Path, timeout: float | None) -> None:
+    """A batch that waits in the executor when its session ends is cancelled there."""
+    executor = Handed()
+
+    async def main() -> None:
+        doing = asyncio.create_task(
+            ExecutorWork(executor, die_of_poison, 1, timeout).do(str(root), items("a"))
+        )
+        await settle()
+        doing.cancel()
+        await asyncio.wait([doing])
+        assert doing.cancelled()
+        await settle()
+        assert executor.futures[0].cancelled()
+
+    run(main())
+
+
+def test_time_out_counts_from_when_the_batch_runs(root: Path) -> None:
+    """A batch may wait in a foreign executor for longer than a file may take."""
+    executor = Handed()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        work = ExecutorWork(executor, die_of_poison, 1, 0.05)
+        doing = asyncio.create_task(work.do(str(root), items("a")))
+        await asyncio.wait([doing], timeout=0.1)
+        executor.futures[0].set_running_or_notify_cancel()
+        running_since = loop.time()
+        with pytest.raises(BatchError, match=r"took longer than 0\.05 s"):
+            await doing
+        assert loop.time() - running_since >= 0.05
+
+    run(main())
+
+
+def test_file_that_takes_too_long_in_a_thread_is_an_error(root: Path) -> None:
+    """Its thread is left to it, and the session goes on in the others."""
+    release = threading.Event()
+
+    def process(path: Path) -> None:
+        if path.name == "b":
+            release.wait()
+
+    settings = Settings(root=root, database=root.parent / "ingest.db", workers=1, file_timeout=0.05)
+
+    async def main() -> None:
+        with ThreadPoolExecutor(3) as executor:
+            try:
+                async with opened(settings, process=process, executor=executor) as (store, watcher):
+                    end = await watcher.end(await store.start(Request()))
+                    assert (end["status"], end["stats"]["done"]) == ("completed", 2)
+                    (error,) = end["errors"]
+                    assert (error["file"], error["message"]) == ("b", "took longer than 0.05 s")
+            finally:
+                release.set()
+
+    run(main())
+
+
+def test_broken_process_pool_ends_the_session_in_error(root: Path, tmp_path: Path) -> None:
+    """A foreign pool that lost a worker can do nothing any more: told, and no hang."""
+    fill(root, ["poison"])
+    settings = Settings(root=root, database=tmp_path / "ingest.db", workers=1)
+
+    async def main() -> None:
+        executor = ProcessPoolExecutor(1)
+        try:
+            async with opened(settings, process=die_of_poison, executor=executor) as (
+                store,
+                watcher,
+            ):
+                end = await watcher.end(await store.start(Request()))
+                assert end["status"] == "error"
+                assert "the executor takes no more work" in end["error"]
+        finally:
+            executor.shutdown(wait=True)
+
+    run(main())
+
+
+def test_closure_in_a_foreign_process_pool_is_each_files_error(root: Path, tmp_path: Path) -> None:
+    """A function that cannot be pickled fails where it is sent, and hangs nothing."""
+    settings = Settings(root=root, database=tmp_path / "ingest.db", workers=1)
+
+    async def main() -> None:
+        with ProcessPoolExecutor(1) as executor:
+            async with opened(settings, process=lambda _: None, executor=executor) as (
+                store,
+                watcher,
+            ):
+                end = await watcher.end(await store.start(Request()))
+                assert (end["status"], end["stats"]["errors"]) == ("completed", 3)
+                assert "pickle" in end["errors"][0]["message"]
+
+    run(main())
+
+
+def test_processor_that_leaves_does_not_take_its_worker_along(root: Path, tmp_path: Path) -> None:
+    """SystemExit in a worker process of our own is the file's error."""
+    settings = Settings(root=root, database=tmp_path / "ingest.db", workers=1)
+
+    async def main() -> None:
+        async with opened(settings, process=leave) as (store, watcher):
+            end = await watcher.end(await store.start(Request()))
+            messages = sorted(error["message"] for error in end["errors"])
+            assert messages == [f"SystemExit: left at {name}" for name in "abc"]
+
+    run(main())
+
+
+# Async processors
+
+
+def test_async_files_under_way_are_bounded(root: Path, tmp_path: Path) -> None:
+    """Eight for each of the workers, however many there are to do."""
+    fill(root, [f"{n}" for n in range(30)])
+    settings = Settings(root=root, database=tmp_path / "ingest.db", workers=2)
+    gate = Gate()
+
+    async def main() -> None:
+        async with opened(settings, process=gate) as (store, watcher):
+            session_id = await store.start(Request())
+            await gate.holds(16)
+            await settle()
+            assert gate.most == 16
+            gate.open()
+            assert (await watcher.end(session_id))["stats"]["done"] == 33
+            assert gate.most == 16
+
+    run(main())
+
+
+async def fail_at_once(path: Path) -> None:
+    raise OSError(28, "No space left on device", str(path))
+
+
+async def panic(path: Path) -> None:
+    raise PanicError("out of bounds")
+
+
+async def exit_the_loop(path: Path) -> None:
+    raise SystemExit(3)
+
+
+async def cancel_itself(path: Path) -> None:
+    raise asyncio.CancelledError
+
+
+async def never_end(path: Path) -> None:
+    await asyncio.Event().wait()
+
+
+async def end_badly(path: Path) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        raise ValueError("while it was cancelled")
+
+
+@pytest.mark.parametrize(
+    ("process", "message"),
+    [
+        (fail_at_once, "No space left on device"),
+        (panic, "PanicError: out of bounds"),
+        (exit_the_loop, "SystemExit: 3"),
+        (cancel_itself, "the processor was cancelled from within"),
+        (never_end, "took longer than 0.01 s"),
+        (end_badly, "took longer than 0.01 s"),
+    ],
+)
+def test_failure_of_an_async_processor_is_the_files_error(
+    root: Path, process: Any, message: str
+) -> None:
+    """Whatever it raises, or never does, nothing is left behind and the loop goes on."""
+
+    async def main() -> None:
+        report = await AsyncWork(process, 1, 0.01).do(str(root), items("a"))
+        assert report.failed == [(1, message)]
+        await settle()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())
+
+
+def test_async_processor_that_swallows_its_cancellation_holds_nobody_up(root: Path) -> None:
+    """It is left to itself after its time, and may still end as it likes."""
+    release = asyncio.Event()
+
+    async def process(path: Path) -> None:
+        try:
+            await release.wait()
+        except asyncio.CancelledError:
+            await release.wait()
+        raise ValueError("at last")
+
+    async def main() -> None:
+        report = await AsyncWork(process, 1, 0.01).do(str(root), items("a"))
+        assert report.failed == [(1, "took longer than 0.01 s")]
+        release.set()
+
+    run(main())
+
+
+def test_cancelled_async_file_may_fail_without_a_word(root: Path) -> None:
+    """What a processor raises when its session is stopped is nobody's unretrieved exception."""
+
+    gate = Gate()
+
+    async def process(path: Path) -> None:
+        try:
+            await gate(path)
+        finally:
+            raise ValueError("while it was cancelled")
+
+    async def main() -> None:
+        doing = asyncio.create_task(AsyncWork(process, 1, 30.0).do(str(root), items("a")))
+        await gate.holds(1)
+        doing.cancel()
+        await asyncio.wait([doing])
+        assert doing.cancelled()
+
+    run(main())
+
+
+def test_async_file_that_is_known_or_gone_is_not_processed(root: Path) -> None:
+    """It is looked at first, as in a worker: skipped, or an error, without a call."""
+    (root / "b").unlink()
+    os.mkfifo(root / "b")
+    status = (root / "a").stat()
+    known = frozenset({(status.st_size, status.st_mtime_ns)})
+    gate = Gate()
+
+    async def main() -> None:
+        work = AsyncWork(gate, 1, 30.0)
+        assert (await work.do(str(root), [Item(1, b"a", known)])).skipped == 1
+        fifo = await work.do(str(root), items("b"))
+        assert fifo.failed == [(1, "no regular file any more")]
+        gone = await work.do(str(root), items("gone"))
+        assert gone.failed == [(1, "No such file or directory")]
+
+    run(main())
+    assert gate.begun == []
