@@ -6,6 +6,8 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from random import Random, SystemRandom
 from types import MappingProxyType
@@ -40,6 +42,8 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 )
 
 
+QUICK_JOBS = 3
+
 SHOWN = 20
 """Failures told in full: one cause may have thousands."""
 
@@ -52,23 +56,31 @@ def main() -> int:
         quick=quick,
         kills=arguments.kills or (6 if quick else 60),
         files=arguments.files or (20_000 if quick else 1_000_000),
-        events=arguments.events or (20_000 if quick else 1_000_000),
+        events=arguments.events or (10_000 if quick else 1_000_000),
         seed=seed,
         plots=arguments.plots,
     )
     say(f"seed {seed}\n\n| fault | what was seen | |\n| --- | --- | --- |\n")
-    failures: list[str] = []
-    for name in arguments.only or SCENARIOS:
-        begun = time.monotonic()
-        for row in run(name, options, arguments.folder):
-            say(f"| {row.fault} | {row.seen} | {row.verdict} |\n")
-            failures += [f"{row.fault}: {failure}" for failure in row.failures]
-        if arguments.verbose:
-            sys.stderr.write(f"{name}: {time.monotonic() - begun:.1f} s\n")
+    names = arguments.only or list(SCENARIOS)
+    # In the short form most of the time is waiting, so some wait together.
+    with ThreadPoolExecutor(arguments.jobs or (QUICK_JOBS if quick else 1)) as threads:
+        failures = list(chain(*threads.map(lambda name: told(name, arguments, options), names)))
     for failure in failures[:SHOWN]:
         say(f"\nFAILED {failure}")
     say(f"\n{len(failures)} failures\n")
     return 1 if failures else 0
+
+
+def told(name: str, arguments: argparse.Namespace, options: Options) -> list[str]:
+    """Run a scenario, print its lines, and give its failures."""
+    begun = time.monotonic()
+    failures = []
+    for row in run(name, options, arguments.folder):
+        say(f"| {row.fault} | {row.seen} | {row.verdict} |\n")
+        failures += [f"{row.fault}: {failure}" for failure in row.failures]
+    if arguments.verbose:
+        sys.stderr.write(f"{name}: {time.monotonic() - begun:.1f} s\n")
+    return failures
 
 
 def run(name: str, options: Options, folder: Path | None) -> Iterator[Row]:
@@ -90,10 +102,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a short form, below a minute")
     parser.add_argument("--kills", type=int, help="SIGKILLs (60; quick: 6)")
     parser.add_argument("--files", type=int, help="files of the large session (1,000,000; 20,000)")
-    parser.add_argument("--events", type=int, help="events to 100 streams (1,000,000; 20,000)")
+    parser.add_argument("--events", type=int, help="events to 100 streams (1,000,000; 10,000)")
     parser.add_argument("--seed", type=int, help="repeat a run's chances")
     parser.add_argument("--folder", type=Path, help="make the trees here, not in the default one")
     parser.add_argument("--plots", type=Path, help="write the memory's plots into this folder")
+    parser.add_argument("--jobs", type=int, help="scenarios at a time (1; quick: 3)")
     parser.add_argument("--verbose", action="store_true", help="tell the time of each scenario")
     return parser.parse_args()
 

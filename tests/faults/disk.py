@@ -14,14 +14,14 @@ from tests.faults.server import Server, StartRefusedError, running
 from tests.faults.tree import Tree, plant
 
 SIZE = "24m"
-ROOM = 1_000_000
+ROOM = 1_600_000
 """Bytes left on the small disk: enough to find the files, too little to record them all."""
 
 
 def fill_disk(bench: Bench) -> Iterator[Row]:
     """A small file system of our own, filled and made read-only."""
     server = bench.server()
-    tree = plant(server.root, "tree", 6000)
+    tree = plant(server.root, "tree", 4000)
     with contextlib.ExitStack() as stack:
         why = _mount(server.database.parent, stack)
         if why:
@@ -121,6 +121,7 @@ def harm_catalogue(bench: Bench) -> Iterator[Row]:
     server.start()
     with running_already(server):
         yield _harmed(server, "overwritten with noise under way", _overwrite)
+    _delete(server.database)
     server.database.write_bytes(b"no database at all, and never was one\n" * 1000)
     yield _refused(server, "no database any more")
 

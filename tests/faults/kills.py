@@ -103,7 +103,7 @@ class Kills:
 
         asking = threading.Thread(target=cancel)
         asking.start()
-        self.pause(0.05)
+        self.pause(0.03)
         self.server.kill()
         asking.join()
 
@@ -124,7 +124,8 @@ class Kills:
                 if seen["processed_files"] > outcomes or seen["total_files"] > found:
                     self.failures.append(f"shown and not recorded, while {phase}: {seen}")
                 if RANK[status] < 2:
-                    states.append("cancelled" if cancelled else status)
+                    last = outcomes > 0.9 * found
+                    states.append("cancelled" if cancelled else "finishing" if last else status)
         self.struck.update(set(states) or {"at rest"})
         self.struck["several at once"] += len(states) > 1
 

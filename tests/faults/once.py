@@ -68,7 +68,7 @@ def end_and_restart(bench: Bench) -> Iterator[Row]:
         ]
         before = [server.snapshot(session_id) for session_id in sessions]
         server.kill()
-        server.settings = {**server.settings, "retention": 6}
+        server.settings = {**server.settings, "retention": 3}
         server.start()
         after = [server.snapshot(session_id) for session_id in sessions]
         watchers = [Watcher(server.host, server.port, session_id) for session_id in sessions]
