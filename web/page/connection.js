@@ -152,16 +152,14 @@ export class Connection {
     this.#checking = false;
     if (this.#closed || this.#stream === null || this.#frames !== frames) return;
     if (answer === null || answer.status === 401 || answer.status === 404) this.#breakStream();
-    else if (answer.status === 200 && supersedes(answer.snapshot, this.#newest)) this.#doubt(answer.snapshot, frames);
+    else if (answer.status === 200 && supersedes(answer.snapshot, this.#newest)) this.#doubt(answer.snapshot);
     else this.#armSilence();
   }
 
-  #doubt(snapshot, frames) {
+  #doubt(snapshot) {
     this.#take(snapshot, false);
     if (this.#closed) return;
-    this.#silenceTimer = this.#env.setTimeout(() => {
-      if (this.#frames === frames) this.#breakStream();
-    }, GRACE);
+    this.#silenceTimer = this.#env.setTimeout(() => this.#breakStream(), GRACE); // a frame disarms it
   }
 
   #breakStream() {
