@@ -11,5 +11,7 @@ def wait(path: Path) -> None:
 
 
 async def tell_much(path: Path) -> dict[str, Any]:
-    """Fail at once, at length: snapshots of this fill every buffer on the way to a client."""
-    raise ValueError("much to tell " * 200)
+    """Fail at length, or succeed: what is told of it fills every buffer on the way to a client."""
+    if path.stem.endswith("0"):
+        raise ValueError("much to tell " * 1000)
+    return {"much": "to tell " * 10_000}

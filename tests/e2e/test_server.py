@@ -107,7 +107,7 @@ def test_client_that_never_reads_holds_up_nothing(tmp_path: Path, command: str) 
     settings = {
         "INGEST_PROCESSOR": "tests.e2e.slow:tell_much", "INGEST_MIN_INTERVAL": "0",
     }  # fmt: skip
-    with serve(with_files(tmp_path, 3000), command=command, **settings) as server:
+    with serve(with_files(tmp_path, 300), command=command, **settings) as server:
         session_id = server.start()
         stalled = server.connect(receive_buffer=4096)
         stalled.sendall(
