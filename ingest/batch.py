@@ -1,6 +1,7 @@
 """A batch: some files, processed one after the other in a worker, told as one report."""
 
 import os
+import re
 import stat
 import time
 from collections import Counter
@@ -20,6 +21,8 @@ Seconds after which a batch begins no further file.
 Long enough that handing it over, some 0.3 ms, is lost in it; short enough that a watcher sees
 small files move and that a session waits little for its turn.
 """
+
+CONTROLS = re.compile("[\x00-\x1f\x7f]+")
 
 MESSAGE_LIMIT = 500
 """Characters of an error's message: ten of them travel in every snapshot."""
@@ -68,8 +71,7 @@ class Reporter:
                 item.n,
                 "done",
                 None,
-                status.st_size,
-                status.st_mtime_ns,
+                *stamp(status),
                 checked.sha256,
                 checked.media_type,
                 orjson.Fragment(checked.metadata),
@@ -96,7 +98,7 @@ class Reporter:
     def _add(
         self, item: Item, what: str, message: str | None, status: os.stat_result | None
     ) -> None:
-        size, modified = (status.st_size, status.st_mtime_ns) if status else (None, None)
+        size, modified = stamp(status) if status else (None, None)
         self._rows.append((item.n, what, message, size, modified, None, None, None, None))
 
 
@@ -114,7 +116,7 @@ def run_batch(process: Processor, root: str, items: Sequence[Item], budget: floa
         status = None
         try:
             status = look(path)
-            if (status.st_size, status.st_mtime_ns) in item.known:
+            if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
                 reporter.done(item, status, check(process(path), status.st_size))
@@ -147,14 +149,31 @@ def look(path: Path) -> os.stat_result:
     return status
 
 
+def stamp(status: os.stat_result) -> tuple[int, int]:
+    """
+    Give the size and modification time (ns) by which a file is known again.
+
+    Some file systems take times that no 64-bit number of nanoseconds holds: these are cut.
+    """
+    return status.st_size, max(-(2**63), min(status.st_mtime_ns, 2**63 - 1))
+
+
 def describe(error: BaseException, root: str) -> str:
     """Say in one bounded line what went wrong, without the server's own paths."""
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and isinstance(error.strerror, str) and error.strerror:
         text = error.strerror
-    elif isinstance(error, MessageError):
-        text = str(error)
     else:
-        kind = type(error).__name__
-        text = f"{kind}: {error}" if str(error) else kind
-    text = scrub(text.replace(root + os.sep, "").replace(root, "."))
+        kind, text = type(error).__name__, _text(error)
+        if not isinstance(error, MessageError):
+            text = f"{kind}: {text}" if text else kind
+    if root != os.sep:
+        text = text.replace(root + os.sep, "").replace(root, ".")
+    text = scrub(CONTROLS.sub(" ", text))
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot be shown is one all the same
+        return ""

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest.batch import BUDGET, Item, Report, Reporter, describe, look, run_batch
+from ingest.batch import BUDGET, Item, Report, Reporter, describe, look, run_batch, stamp
 from ingest.errors import ExecutorError, MessageError
 from ingest.outcome import AsyncProcessor, Processor, check
 from ingest.pool import PoolBroken, PoolClosed, PoolError
@@ -116,7 +116,7 @@ class AsyncWork:
         status = None
         try:
             status = await asyncio.to_thread(look, path)
-            if (status.st_size, status.st_mtime_ns) in item.known:
+            if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
                 reporter.done(item, status, check(await self._call(path, root), status.st_size))

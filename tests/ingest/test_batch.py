@@ -1,0 +1,172 @@
+"""A batch: what each file becomes, when it stops, and in what words failures are told."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ingest.batch import MESSAGE_LIMIT, Item, describe, failure, look, run_batch, stamp
+from ingest.errors import MessageError
+from ingest.outcome import Outcome
+
+from .harness import fill
+
+
+class SilentError(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    fill(tmp_path, ["a", "b", "c"])
+    return tmp_path
+
+
+def items(*names: bytes) -> list[Item]:
+    return [Item(n, name) for n, name in enumerate(names, 11)]
+
+
+def rows(report: Any) -> list[Any]:
+    return list(orjson.loads(report.outcomes))
+
+
+def test_outcomes_are_in_the_order_of_the_catalogues_columns(root: Path) -> None:
+    """Number, status, error, size, time, hash, type, metadata, counters; and sums beside."""
+    size, modified = stamp((root / "a").stat())
+
+    def process(path: Path) -> Outcome:
+        return Outcome({"sha256": "0f", "media_type": "text/plain", "x": 1}, {"pages": 2})
+
+    report = run_batch(process, str(root), items(b"a", b"b"), 9.0)
+    counters = {"bytes": 1, "metadata_extracted": 1, "pages": 2}
+    assert rows(report)[0] == [
+        11, "done", None, size, modified, "0f", "text/plain", {"x": 1}, counters,
+    ]  # fmt: skip
+    assert report.counters == {"bytes": 2, "metadata_extracted": 2, "pages": 4}
+    assert (report.finished, report.done, report.skipped, report.failed) == (2, 2, 0, [])
+
+
+def test_batch_ends_with_the_file_that_used_up_its_time(root: Path) -> None:
+    """At least the first file is finished, and none is begun after the time is over."""
+    begun: list[str] = []
+
+    def process(path: Path) -> None:
+        begun.append(path.name)
+
+    report = run_batch(process, str(root), items(b"a", b"b", b"c"), 0.0)
+    assert (report.finished, begun) == (1, ["a"])
+
+
+def test_file_known_by_size_and_time_is_skipped(root: Path) -> None:
+    """With another size or time it is processed again."""
+    size, modified = stamp((root / "a").stat())
+    known = [(size, modified), (size + 1, modified), (size, modified + 1)]
+    batch = [Item(n, b"a", frozenset({pair})) for n, pair in enumerate(known)]
+    report = run_batch(lambda _: None, str(root), batch, 9.0)
+    assert [row[1] for row in rows(report)] == ["skipped", "done", "done"]
+    assert (report.skipped, report.counters["bytes"]) == (1, 2)
+
+
+def test_link_fifo_folder_and_nothing_are_errors_unopened(root: Path) -> None:
+    """What is no regular file any more is not handed to the processor."""
+    (root / "link").symlink_to("a")
+    os.mkfifo(root / "fifo")
+    (root / "folder").mkdir()
+    batch = items(b"link", b"fifo", b"folder", b"gone")
+    report = run_batch(lambda _: pytest.fail("processed"), str(root), batch, 9.0)
+    kind = "no regular file any more"
+    assert [message for _, message in report.failed] == [kind] * 3 + ["No such file or directory"]
+    assert [row[3] for row in rows(report)] == [None] * 4
+
+
+def test_names_in_odd_bytes_and_255_of_them_are_processed(root: Path) -> None:
+    """A processor gets a path that opens, whatever bytes it is spelt in."""
+    names = [b"\xff\xfe", b"new\nline", b"x" * 255, " \u00e4 ".encode()]
+    fill(root, names)
+
+    def process(path: Path) -> dict[str, Any]:
+        return {"name": path.name, "content": path.read_bytes() == os.fsencode(path.name)}
+
+    report = run_batch(process, str(root), items(*names), 9.0)
+    assert [row[7] for row in rows(report)] == [
+        {"name": name.decode("utf-8", "replace"), "content": True} for name in names
+    ]
+
+
+@pytest.mark.parametrize("seconds", [2**33, 2**40, -(2**33), -(2**40)])
+def test_time_beyond_64_bits_is_recorded_cut(
+    root: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    """Some file systems take a year 36,812; the file is done, and known again."""
+    status = (root / "a").stat()
+    far = os.stat_result([*status[:10]], {"st_mtime_ns": seconds * 10**9})
+    monkeypatch.setattr("ingest.batch.look", lambda _: far)
+    first = run_batch(lambda _: None, str(root), items(b"a"), 9.0)
+    ((_, what, _, size, modified, *_),) = rows(first)
+    assert what == "done"
+    assert abs(modified) <= 2**63
+    again = [Item(1, b"a", frozenset({(size, modified)}))]
+    assert run_batch(lambda _: None, str(root), again, 9.0).skipped == 1
+
+
+def test_report_and_items_travel_between_processes(root: Path) -> None:
+    """Any executor pickles them."""
+    batch = [Item(1, b"a", frozenset({(1, 2)}))]
+    assert pickle.loads(pickle.dumps(batch)) == batch
+    report = run_batch(lambda _: None, str(root), batch, 9.0)
+    assert pickle.loads(pickle.dumps(report)) == report
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError(2, "No such file", "/root/x"), "No such file"),
+        (ValueError("bad"), "ValueError: bad"),
+        (ValueError(), "ValueError"),
+        (OSError("plain"), "OSError: plain"),
+        (OSError(5, 7), "OSError: [Errno 5] 7"),
+        (MessageError("as it is"), "as it is"),
+        (SilentError(), "SilentError"),
+        (KeyError("/srv/root/a/b"), "KeyError: 'a/b'"),
+        (ValueError("two\nlines\0\t!"), "ValueError: two lines !"),
+        (ValueError("odd \udcff"), "ValueError: odd \ufffd"),
+    ],
+)
+def test_error_is_told_in_one_line_without_the_servers_paths(
+    error: Exception, message: str
+) -> None:
+    """Its class, its text, no path above the root, and nothing that JSON or a line refuses."""
+    assert describe(error, "/srv/root") == message
+
+
+def test_error_below_the_root_of_all_keeps_its_slashes() -> None:
+    """Where the ingest root is `/`, there is no path above it to hide."""
+    assert describe(ValueError("read/write of /a/b"), "/") == "ValueError: read/write of /a/b"
+
+
+def test_long_error_is_cut() -> None:
+    """Ten messages travel in every snapshot."""
+    message = describe(ValueError("x" * 10_000), "/srv/root")
+    assert len(message) == MESSAGE_LIMIT
+    assert message.endswith("x…")
+
+
+def test_failure_is_a_report_of_one_error() -> None:
+    """It is recorded as any other."""
+    report = failure(Item(7, b"x"), "died")
+    assert (report.finished, report.failed) == (1, [(7, "died")])
+    assert rows(report) == [[7, "error", "died", None, None, None, None, None, None]]
+
+
+def test_look_does_not_follow_a_link(root: Path) -> None:
+    """A regular file is seen by its own status."""
+    assert look(root / "a").st_size == 1
+    (root / "link").symlink_to("a")
+    with pytest.raises(OSError, match="no regular file"):
+        look(root / "link")
