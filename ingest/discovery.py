@@ -18,7 +18,7 @@ CHUNK_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Chunk:
-    """Files found, and folders that could not be opened with the reason; paths below the root."""
+    """Files found, and folders that could not be read with the reason; paths below the root."""
 
     files: list[bytes] = field(default_factory=list)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
@@ -70,11 +70,11 @@ def discover(
     Find the regular files in `directory`, in chunks, without following a link.
 
     Only the folders still to be looked into are held, so memory does not grow with the files.
-    A folder that cannot be opened comes as unreadable: it is told, not passed over. The directory
-    itself has to open. `leave_out` are files, by device and inode, that are the service's own.
+    A folder that cannot be read comes as unreadable: it is told, not passed over. The directory
+    itself has to be. `leave_out` are files, by device and inode, that are the service's own.
 
     Raises:
-        NotFoundError: the directory cannot be opened.
+        NotFoundError: the directory cannot be read.
     """
     base = os.path.realpath(os.fsencode(root))
     folders = [directory]
@@ -83,39 +83,45 @@ def discover(
     due = time.monotonic() + CHUNK_SECONDS
     while folders:
         folder = folders.pop()
-        try:
-            entries = os.scandir(os.path.join(base, folder))
-        except OSError as error:
-            reason = error.strerror or "it cannot be opened"
-            if folder == directory:
-                raise NotFoundError(f"the directory cannot be opened: {reason}") from error
-            chunk.unreadable.append((folder, f"the folder cannot be opened: {reason}"))
-            continue
         prefix = b"" if folder == b"." else folder + b"/"
-        with entries:
-            for entry in entries:
-                if _is_folder(entry):
-                    if recursive:
-                        folders.append(prefix + entry.name)
-                elif left and _is_wanted(entry, matches, leave_out):
-                    chunk.files.append(prefix + entry.name)
-                    left -= 1
-                if len(chunk) >= CHUNK_FILES or time.monotonic() >= due:
-                    yield chunk
-                    chunk = Chunk()
-                    due = time.monotonic() + CHUNK_SECONDS
-                if not left:
-                    folders.clear()
-                    break
+        try:
+            with os.scandir(os.path.join(base, folder)) as entries:
+                for entry in entries:
+                    if _is_folder(entry):
+                        if recursive:
+                            folders.append(prefix + entry.name)
+                    elif left and _is_wanted(entry, matches, leave_out):
+                        chunk.files.append(prefix + entry.name)
+                        left -= 1
+                    if len(chunk) >= CHUNK_FILES or time.monotonic() >= due:
+                        yield chunk
+                        chunk = Chunk()
+                        due = time.monotonic() + CHUNK_SECONDS
+                    if not left:
+                        folders.clear()
+                        break
+        except OSError as error:  # where it is opened, or at any entry: a disk that fails, say
+            reason = error.strerror or "it failed"
+            if folder == directory:
+                raise NotFoundError(f"the directory cannot be read: {reason}") from error
+            chunk.unreadable.append((folder, f"the folder cannot be read: {reason}"))
     yield chunk
 
 
 def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
-    """List the folders in `directory` by name, each with the number of files right in it."""
+    """
+    List the folders in `directory` by name, each with the number of files right in it.
+
+    Raises:
+        NotFoundError: the directory cannot be read any more.
+    """
     base = os.path.realpath(root)
     prefix = "" if directory == b"." else os.fsdecode(directory) + "/"
-    with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
-        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    try:
+        with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
+            folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        raise NotFoundError(f"the directory cannot be read: {error.strerror}") from error
     return [
         {
             "name": _shown(folder.name),

@@ -1,0 +1,278 @@
+"""Finding files: which directory is meant, what is found in it, and what is passed over."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.discovery import Chunk, discover, identities, list_directories, resolve
+from ingest.errors import ForbiddenError, IngestError, InvalidRequestError, NotFoundError
+from ingest.request import Request
+
+from .harness import fill
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    root.mkdir()
+    return root
+
+
+def chunks(root: Path, directory: bytes = b".", **options: Any) -> Iterator[Chunk]:
+    defaults: dict[str, Any] = {
+        "matches": None,
+        "recursive": True,
+        "limit": None,
+        "leave_out": frozenset(),
+    }
+    return discover(root, directory, **{**defaults, **options})
+
+
+def find(root: Path, directory: bytes = b".", **options: Any) -> list[bytes]:
+    return sorted(file for chunk in chunks(root, directory, **options) for file in chunk.files)
+
+
+def fail_in(monkeypatch: pytest.MonkeyPatch, folder: bytes, after: int | None) -> None:
+    """Have a folder refuse to be opened, or fail `after` so many entries."""
+    scandir = os.scandir
+
+    class Failing:
+        def __init__(self, entries: Any) -> None:
+            self._entries = entries
+
+        def __enter__(self) -> Iterator[Any]:
+            return self._fail()
+
+        def __exit__(self, *_: object) -> None:
+            self._entries.close()
+
+        def _fail(self) -> Iterator[Any]:
+            for _, entry in zip(range(after or 0), self._entries, strict=False):
+                yield entry
+            raise OSError(5, "Input/output error")
+
+    def scan(path: Any) -> Any:
+        if os.path.basename(os.fsencode(path)) != folder:
+            return scandir(path)
+        if after is None:
+            raise PermissionError(13, "Permission denied")
+        return Failing(scandir(path))
+
+    monkeypatch.setattr("os.scandir", scan)
+
+
+# What is found
+
+
+def test_all_regular_files_are_found_whatever_their_names(root: Path) -> None:
+    """Odd bytes, newlines, dots at the front and 255 bytes are names like others."""
+    names = [b"a", b"\xff\xfe", b"new\nline", b".hidden", b"x" * 255, b"sub/dir/\xff", b".d/e"]
+    fill(root, names)
+    assert find(root) == sorted(names)
+    assert find(root, b"sub") == [b"sub/dir/\xff"]
+
+
+def test_what_is_no_regular_file_is_passed_over(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FIFOs, sockets, links to files and to folders, loops and dangling links."""
+    fill(root, ["a", "sub/b"])
+    os.mkfifo(root / "fifo")
+    (root / "to_file").symlink_to("a")
+    (root / "to_folder").symlink_to("sub")
+    (root / "sub" / "loop").symlink_to("..")
+    (root / "dangling").symlink_to("nowhere")
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(root)  # the name of a socket is short
+        listening.bind("socket")
+        assert find(root) == [b"a", b"sub/b"]
+
+
+def test_root_itself_may_be_a_link(root: Path) -> None:
+    """The link is the operator's; those below it are anybody's."""
+    fill(root, ["a"])
+    link = root.parent / "link"
+    link.symlink_to(root)
+    assert find(link) == [b"a"]
+    assert resolve(link, ".") == b"."
+
+
+def test_folders_are_not_entered_without_recursion(root: Path) -> None:
+    """Only what lies right in the directory is found."""
+    fill(root, ["a", "sub/b"])
+    assert find(root, recursive=False) == [b"a"]
+
+
+def test_pattern_is_held_against_the_name_alone(root: Path) -> None:
+    """The folders on the way need not match; names in odd bytes may."""
+    fill(root, [b"sub.txt/a.jpg", b"sub.txt/b.TXT", b"\xff.txt"])
+    matches = Request(pattern="*.txt").matcher()
+    assert find(root, matches=matches) == [b"sub.txt/b.TXT", b"\xff.txt"]
+
+
+def test_no_more_than_the_limit_is_found(root: Path) -> None:
+    """Neither in one folder nor over several."""
+    fill(root, [f"{folder}/{name}" for folder in "abc" for name in "xyz"])
+    for limit in (1, 3, 4, 9):
+        assert len(find(root, limit=limit)) == limit
+    assert len(find(root, limit=100)) == 9
+
+
+def test_files_of_the_service_are_left_out(root: Path) -> None:
+    """Its database may lie in the tree; a hard link to it is it, too, and a namesake is not."""
+    fill(root, ["ingest.db", "ingest.db-wal", "a", "sub/ingest.db"])
+    os.link(root / "ingest.db", root / "sub" / "linked")
+    own = identities((root / "ingest.db", root / "ingest.db-wal", root / "ingest.db-shm"))
+    assert find(root, leave_out=own) == [b"a", b"sub/ingest.db"]
+
+
+def test_chunks_are_bounded_and_miss_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many files there are, few are held at a time."""
+    monkeypatch.setattr("ingest.discovery.CHUNK_FILES", 4)
+    fill(root, [f"{n}/{m}" for n in range(5) for m in range(5)])
+    found = list(chunks(root))
+    assert max(len(chunk) for chunk in found) == 4
+    assert len({file for chunk in found for file in chunk.files}) == 25
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    ("after", "reason", "found"),
+    [(None, "Permission denied", 3), (0, "Input/output error", 3), (2, "Input/output error", 5)],
+)
+def test_folder_that_cannot_be_read_is_told_and_the_rest_found(
+    root: Path, monkeypatch: pytest.MonkeyPatch, after: int | None, reason: str, found: int
+) -> None:
+    """Whether it does not open or fails half way: what it gave is kept, the others go on."""
+    fill(root, [*(f"good/{n}" for n in range(3)), *(f"bad/{n}" for n in range(4))])
+    fail_in(monkeypatch, b"bad", after)
+    told = list(chunks(root))
+    assert [folder for chunk in told for folder in chunk.unreadable] == [
+        (b"bad", f"the folder cannot be read: {reason}")
+    ]
+    assert sum(len(chunk.files) for chunk in told) == found
+
+
+@pytest.mark.parametrize("after", [None, 0])
+def test_directory_that_cannot_be_read_is_an_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch, after: int | None
+) -> None:
+    """There is nothing then that a session could do."""
+    fill(root, ["sub/a"])
+    fail_in(monkeypatch, b"sub", after)
+    with pytest.raises(NotFoundError, match="the directory cannot be read: "):
+        find(root, b"sub")
+
+
+def test_directory_that_vanished_is_an_error(root: Path) -> None:
+    """Also where it was there when the session was asked for."""
+    with pytest.raises(NotFoundError, match="No such file or directory"):
+        find(root, b"gone")
+
+
+# Which directory is meant
+
+
+@pytest.mark.parametrize(
+    ("directory", "path"),
+    [
+        (".", b"."),
+        ("sub", b"sub"),
+        ("sub/", b"sub"),
+        ("./sub/../sub/.", b"sub"),
+        ("inner", b"sub/deep"),
+        ("{root}", b"."),
+        ("{root}/sub", b"sub"),
+        ("sub/deep/..", b"sub"),
+        ("\u00e4", "\u00e4".encode()),
+    ],
+)
+def test_directory_is_named_below_the_root(root: Path, directory: str, path: bytes) -> None:
+    """Relative or absolute, with dots, and through a link that stays inside."""
+    (root / "sub" / "deep").mkdir(parents=True)
+    (root / "\u00e4").mkdir()
+    (root / "inner").symlink_to("sub/deep")
+    assert resolve(root, directory.format(root=root)) == path
+
+
+@pytest.mark.parametrize(
+    ("directory", "error"),
+    [
+        ("..", ForbiddenError),
+        ("../beside", ForbiddenError),
+        ("../root-beside", ForbiddenError),
+        ("../nowhere", ForbiddenError),
+        ("sub/../../beside", ForbiddenError),
+        ("/", ForbiddenError),
+        ("/nowhere", ForbiddenError),
+        ("out", ForbiddenError),
+        ("out/deeper", ForbiddenError),
+        ("dangling_out", ForbiddenError),
+        ("", InvalidRequestError),
+        ("a\0b", InvalidRequestError),
+        ("file", InvalidRequestError),
+        ("file/", InvalidRequestError),
+        ("nowhere", NotFoundError),
+        ("loop", NotFoundError),
+        ("x" * 256, NotFoundError),
+        ("x/" * 5000, NotFoundError),
+        ("\ud800", NotFoundError),
+        ("~", NotFoundError),
+    ],
+)
+def test_directory_that_may_not_be_taken_is_refused(
+    root: Path, directory: str, error: type[IngestError]
+) -> None:
+    """Outside is forbidden whether it exists or not; inside it is missing, or no directory."""
+    fill(root, ["file", "sub/x"])
+    for beside in ("beside", "root-beside"):
+        (root.parent / beside).mkdir()
+    (root / "out").symlink_to("../beside")
+    (root / "dangling_out").symlink_to("../nowhere")
+    (root / "loop").symlink_to("loop")
+    with pytest.raises(error):
+        resolve(root, directory)
+
+
+def test_directory_without_permission_is_forbidden(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there, and the service may not look into it."""
+    (root / "bad").mkdir()
+    fail_in(monkeypatch, b"bad", None)
+    with pytest.raises(ForbiddenError, match="may not be read"):
+        resolve(root, "bad")
+
+
+def test_root_of_all_has_every_directory_below_it(root: Path) -> None:
+    """Where the ingest root is `/`, every absolute path is inside it."""
+    assert resolve(Path("/"), "/") == b"."
+    assert resolve(Path("/"), str(root)) == os.fsencode(root.relative_to("/"))
+
+
+# The picker
+
+
+def test_folders_are_listed_by_name_with_their_files(root: Path) -> None:
+    """Links are none, odd bytes are shown, and only files right in a folder are counted."""
+    fill(root, [b"B/1", b"B/2", b"B/deep/3", b"a/\xff", b"\xff/1", b"file"])
+    os.mkfifo(root / "B" / "fifo")
+    (root / "link").symlink_to("B")
+    assert list_directories(root, b".") == [
+        {"name": "a", "path": "a", "files": 1},
+        {"name": "B", "path": "B", "files": 2},
+        {"name": "\ufffd", "path": "\ufffd", "files": 1},
+    ]
+    assert list_directories(root, b"B") == [{"name": "deep", "path": "B/deep", "files": 1}]
+
+
+def test_folders_of_a_directory_that_vanished_are_not_found(root: Path) -> None:
+    """It was there when its name was looked up."""
+    with pytest.raises(NotFoundError, match="No such file"):
+        list_directories(root, b"gone")
