@@ -51,8 +51,7 @@ class Database:
     def files(self) -> tuple[Path, ...]:
         """The files that the database consists of, its lock included."""
         return tuple(
-            self.path.with_name(self.path.name + suffix)
-            for suffix in ("", "-wal", "-shm", "-journal", "-lock")
+            Path(f"{self.path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal", "-lock")
         )
 
     async def open(self) -> None:
@@ -121,9 +120,13 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        except sqlite3.Error:  # no database, say
+            connection.close()
+            raise
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import os
 import pickle
 from concurrent.futures import Executor, ThreadPoolExecutor
 
@@ -33,7 +34,7 @@ def make_work(
     Raises:
         SettingsError: the root is no directory, or the processor set cannot be loaded.
     """
-    if not settings.root.is_dir():
+    if not os.path.isdir(settings.root):  # of Path's own, one in a folder without permission raises
         raise SettingsError(f"INGEST_ROOT (--root) is {str(settings.root)!r}; no such directory")
     chosen = process or (load(settings.processor) if settings.processor else process_file)
     if is_async(chosen):
@@ -68,7 +69,7 @@ def load(name: str) -> Processor | AsyncProcessor:
         found = importlib.import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # importing runs the module, which may fail in any way
         raise SettingsError(
             f"INGEST_PROCESSOR (--processor) is {name!r}, which cannot be loaded: {error}"
         ) from error
@@ -80,6 +81,6 @@ def load(name: str) -> Processor | AsyncProcessor:
 def _can_travel(function: object) -> bool:
     try:
         pickle.dumps(function)
-    except (pickle.PicklingError, AttributeError, TypeError):
+    except Exception:  # noqa: BLE001 - objects raise what they like here
         return False
     return True

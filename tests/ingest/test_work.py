@@ -348,7 +348,6 @@ def test_async_processor_that_swallows_its_cancellation_holds_nobody_up(root: Pa
 
 def test_cancelled_async_file_may_fail_without_a_word(root: Path) -> None:
     """What a processor raises when its session is stopped is nobody's unretrieved exception."""
-
     gate = Gate()
 
     async def process(path: Path) -> None:

@@ -1,0 +1,142 @@
+"""Which processor is taken, and where it runs."""
+
+import asyncio
+import contextlib
+import functools
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.errors import SettingsError
+from ingest.pool import WorkerPool
+from ingest.process import process_file
+from ingest.processing import load, make_work
+from ingest.settings import Settings
+from ingest.work import AsyncWork, ExecutorWork, Work
+
+from .harness import die_of_poison, run
+
+
+class NoPickle:
+    """A processor that raises something of its own where it is pickled."""
+
+    def __call__(self, path: Path) -> None: ...
+
+    def __reduce__(self) -> str:
+        raise LookupError
+
+
+@contextlib.asynccontextmanager
+async def made(settings: Settings, process: Any = None, executor: Any = None) -> AsyncIterator[Any]:
+    async with contextlib.AsyncExitStack() as stack:
+        work: Work = make_work(settings, process, executor, stack)
+        yield work
+
+
+def settings(tmp_path: Path, **options: Any) -> Settings:
+    return Settings(root=tmp_path, database=tmp_path / "ingest.db", workers=2, **options)
+
+
+def test_builtin_processor_runs_in_worker_processes(tmp_path: Path) -> None:
+    """With nothing given and nothing set; the pool itself ends what takes too long."""
+
+    async def main() -> None:
+        async with made(settings(tmp_path)) as work:
+            assert (work._process, work._timeout, work.concurrency) == (process_file, None, 4)
+            assert isinstance(work._executor, WorkerPool)
+        assert work._executor._closed
+
+    run(main())
+
+
+def test_processor_given_goes_before_the_one_set(tmp_path: Path) -> None:
+    """A host's own function is taken whatever the environment says."""
+    name = f"{die_of_poison.__module__}:{die_of_poison.__name__}"
+
+    async def main() -> None:
+        async with made(settings(tmp_path, processor=name)) as work:
+            assert work._process is die_of_poison
+        async with made(settings(tmp_path, processor=name), process_file) as work:
+            assert work._process is process_file
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "process", [lambda _: None, NoPickle(), functools.partial(print, threading.Lock())]
+)
+def test_what_no_other_process_can_import_runs_in_threads(tmp_path: Path, process: Any) -> None:
+    """However it is that it cannot be pickled; the threads end with the store."""
+
+    async def main() -> None:
+        async with made(settings(tmp_path), process) as work:
+            assert isinstance(work._executor, ThreadPoolExecutor)
+            assert work._timeout == 300.0
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            work._executor.submit(print)
+
+    run(main())
+
+
+def test_foreign_executor_stays_its_owners(tmp_path: Path) -> None:
+    """It is used, timed from here, and not shut down."""
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            async with made(settings(tmp_path), print, executor) as work:
+                assert isinstance(work, ExecutorWork)
+            assert executor.submit(int).result() == 0
+
+    run(main())
+
+
+def test_async_processor_runs_on_the_loop_whatever_executor_there_is(tmp_path: Path) -> None:
+    """A coroutine is of no use in another process."""
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            async with made(settings(tmp_path), asyncio.sleep, executor) as work:
+                assert isinstance(work, AsyncWork)
+                assert work.concurrency == 8 * 2
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no_such_module:f",
+        "os.path:no_such_function",
+        "os.path.no_such:f",
+        "string:digits",
+        "broken_processor:f",
+        "misspelt_processor:f",
+    ],
+)
+def test_processor_that_cannot_be_loaded_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever goes wrong in importing it: it is the operator's to mend."""
+    (tmp_path / "broken_processor.py").write_text("raise RuntimeError('no licence')")
+    (tmp_path / "misspelt_processor.py").write_text("def f(:")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError, match=r"INGEST_PROCESSOR \(--processor\) is ") as told:
+        load(name)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("root", ["nowhere", "file", "x" * 300, "file/below"])
+def test_root_that_is_no_directory_stops_the_start(tmp_path: Path, root: str) -> None:
+    """Nothing is started, and the line names the setting."""
+    (tmp_path / "file").touch()
+
+    async def main() -> None:
+        with pytest.raises(SettingsError, match=r"INGEST_ROOT \(--root\)"):
+            async with made(Settings(root=tmp_path / root)):
+                pass
+
+    run(main())
