@@ -5,7 +5,7 @@ Everything here is an improvement where it applies and no more: a server, or a m
 `send`, that is not recognised is served by the letter of ASGI.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 from sse.asgi import Receive, Send
 
@@ -22,6 +22,25 @@ def may_step(send: Send) -> bool:
     """
     owner = getattr(send, "__self__", None)
     return type(owner).__module__.startswith(UVICORN)
+
+
+class Parking(Protocol):
+    """An HTTP/2 stream, with the bytes that wait for the client to allow more."""
+
+    @property
+    def pending_bytes(self) -> int | None: ...
+
+
+def parking(send: Send) -> Parking | None:
+    """
+    Give the HTTP/2 stream behind `send`; None over HTTP/1.
+
+    A client that reads its connection but not one of its streams gives that stream no more room
+    (RFC 9113, 5.2). uvicorn's `send` does not wait for it: what does not fit is kept, without
+    limit, and has to be looked for here.
+    """
+    stream: Parking | None = getattr(getattr(send, "__self__", None), "stream", None)
+    return stream if may_step(send) and hasattr(stream, "pending_bytes") else None
 
 
 def is_unread(send: Send, receive: Receive) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sse.asgi import Headers, Message, Receive, Send
 from sse.feed import Feed
-from sse.server import abort, is_unread
+from sse.server import Parking, abort, is_unread, parking
 
 logger = logging.getLogger("sse")
 
@@ -115,6 +115,7 @@ class DirectStream(Stream):
     """
 
     _ready: bool = field(default=False, init=False)
+    _parking: Parking | None = field(default=None, init=False)
     _suspended: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def run(self, headers: Headers) -> None:
@@ -122,6 +123,7 @@ class DirectStream(Stream):
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         self._stalled_at = NEVER
         self._ready = True
+        self._parking = parking(self.send)
         self.feed.channel.subscribe(self)
         try:
             self.notify()
@@ -134,8 +136,24 @@ class DirectStream(Stream):
                 self._suspended.cancel()
 
     def notify(self) -> None:
+        if self._parking is not None and self._is_parked(self._parking):
+            return
         if self._ready and (message := self.feed.take()) is not None:
             self._step(message)
+
+    def tick(self, now: float) -> None:
+        Stream.tick(self, now)
+        if self._parking is not None:  # nobody tells when the client allows more
+            self.notify()
+
+    def _is_parked(self, parking: Parking) -> bool:
+        """Hold the stream while the client has no room for what it was sent already."""
+        if not parking.pending_bytes:
+            self._stalled_at = NEVER if self._ready else self._stalled_at
+            return False
+        if self._stalled_at == NEVER:
+            self._stalled_at = self.clock()
+        return True
 
     def cut(self) -> None:
         self.feed.over = True

@@ -48,7 +48,7 @@ class TooManyStreamsError(StreamsError):
 
 @dataclass(frozen=True, slots=True)
 class StreamsStatistics:
-    """Streams open now; opened, frames sent and frames skipped in all, of those that ended."""
+    """Streams open now; opened, frames sent and frames skipped in all."""
 
     open: int
     opened: int
@@ -101,6 +101,11 @@ class Streams:
         self._empty = asyncio.Event()
         self._empty.set()
         self._opened = self._frames_sent = self._frames_skipped = 0
+
+    @property
+    def open(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
 
     async def serve(
         self,
@@ -165,9 +170,13 @@ class Streams:
         self._ending.clear()
 
     def statistics(self) -> StreamsStatistics:
-        """Count streams and frames."""
+        """Count streams and frames; those of a stream that is open are asked of it now."""
+        feeds = [stream.feed for stream in self._open]
         return StreamsStatistics(
-            len(self._open), self._opened, self._frames_sent, self._frames_skipped
+            len(self._open),
+            self._opened,
+            self._frames_sent + sum(feed.frames_sent for feed in feeds),
+            self._frames_skipped + sum(feed.frames_skipped for feed in feeds),
         )
 
     async def _run(

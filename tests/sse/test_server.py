@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from sse.asgi import Message, Receive, Scope, Send
 from sse.channel import Channel
 from sse.parser import Parser
-from sse.server import abort, is_unread, may_step
+from sse.server import abort, is_unread, may_step, parking
 from sse.streams import Streams
 from tests.sse.fakes import run, settle
 from tests.sse.opened import frame
@@ -274,6 +274,25 @@ def test_abort_of_http2_cuts_a_connection_that_is_stuck(stuck: str) -> None:
             connection.wire.closing = True
         assert abort(app.send, app.receive)
         assert connection.wire.aborted
+        await connection.lose()
+
+    run(test())
+
+
+@each
+def test_only_http2_parks_bytes(name: str) -> None:
+    """A stream over HTTP/2 tells what its client has no window for; over HTTP/1 there is none."""
+
+    async def test() -> None:
+        connection, app = await caught(name)
+        stream = parking(app.send)
+        assert (stream is not None) == (name == "zttp h2")
+        assert parking(len) is None  # type: ignore[arg-type]
+        if stream is not None:
+            assert not stream.pending_bytes
+            body = bytes(100_000)  # more than the 65,535 that a stream begins with
+            await app.send({"type": "http.response.body", "body": body, "more_body": True})
+            assert stream.pending_bytes == 100_000 - 65_535
         await connection.lose()
 
     run(test())

@@ -8,8 +8,8 @@ import pytest
 
 from sse.asgi import Message
 from sse.channel import Channel, Frame
-from sse.stream import OwnTaskStream
-from tests.sse.fakes import Client, UvicornClient, run, settle
+from sse.stream import DirectStream, OwnTaskStream
+from tests.sse.fakes import CALM, Client, UvicornClient, run, settle
 from tests.sse.opened import Kind, both, frame, opened, with_ends
 
 
@@ -282,5 +282,50 @@ def test_stalled_clients_hold_a_bounded_number_of_frames(kind: Kind) -> None:
             it.client.leave()
         for it in streams:
             await it.gone()
+
+    run(test())
+
+
+class Window:
+    """An HTTP/2 stream that parks what its client has no room for."""
+
+    pending_bytes = 0
+
+
+def test_http2_client_without_room_is_sent_nothing_more() -> None:
+    """One frame is parked for it, no more; when there is room the newest follows."""
+
+    async def test() -> None:
+        client = UvicornClient()
+        client.stream = window = Window()  # type: ignore[attr-defined]
+        it = await opened(DirectStream, client=client)
+        it.publish("1")
+        window.pending_bytes = 100
+        it.publish("2", "3")
+        it.tick_after(1.0)
+        assert it.client.data == ["0", "1"]
+        window.pending_bytes = 0
+        it.tick_after(1.0)
+        assert it.client.data == ["0", "1", "3"]
+        assert it.stream.stalled_for(it.clock.now) == 0
+        await it.leave()
+
+    run(test())
+
+
+def test_http2_client_that_gives_no_room_is_cut() -> None:
+    """`send_timeout` holds for a stream whose `send` never waits, too."""
+
+    async def test() -> None:
+        client = UvicornClient()
+        client.stream = window = Window()  # type: ignore[attr-defined]
+        it = await opened(DirectStream, client=client)
+        window.pending_bytes = 100
+        it.publish("1")
+        it.tick_after(CALM.send_timeout - 1)
+        assert not client.transport.aborted
+        it.tick_after(1)
+        await it.gone()
+        assert client.transport.aborted
 
     run(test())
