@@ -4,6 +4,7 @@ from ingest.errors import IngestError, SettingsError
 from ingest.outcome import Outcome
 from ingest.process import process_file
 from ingest.request import Request
+from ingest.session import Snapshot
 from ingest.settings import Settings
 
 __version__ = "0.1.0"
@@ -14,6 +15,7 @@ __all__ = [
     "Request",
     "Settings",
     "SettingsError",
+    "Snapshot",
     "__version__",
     "process_file",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 RECENT_ERRORS = 10
 """Errors in a snapshot; the rest are asked for by number."""
@@ -35,6 +35,39 @@ class Status(StrEnum):
         return self not in (Status.STARTING, Status.PROCESSING)
 
 
+class RecentError(TypedDict):
+    """A file that failed, as a snapshot shows it."""
+
+    n: int
+    file: str
+    message: str
+    time: str
+
+
+class Snapshot(TypedDict):
+    """
+    The full state of a session at one moment, in the form that goes over the wire.
+
+    `stats` has `done`, `skipped_existing` and `errors`, and what processors count. Of the times
+    `changed_at` is Unix milliseconds; the others are ISO 8601 in UTC.
+    """
+
+    session_id: str
+    status: str
+    progress: int
+    total_files: int
+    processed_files: int
+    current_file: str | None
+    stats: dict[str, int]
+    errors: list[RecentError]
+    error: str | None
+    files_per_second: float
+    eta_seconds: float | None
+    start_time: str
+    end_time: str | None
+    changed_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class FileError:
     """A file that failed; `n` counts a session's errors from 1."""
@@ -44,7 +77,7 @@ class FileError:
     message: str
     time: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> RecentError:
         """Give the form that goes over the wire."""
         return {"n": self.n, "file": self.file, "message": self.message, "time": iso(self.time)}
 
@@ -145,7 +178,7 @@ class Session:
         self.current_file = None
         self._touch(now)
 
-    def snapshot(self, now: float) -> dict[str, Any]:
+    def snapshot(self, now: float) -> Snapshot:
         """Give the full state, and begin to wait for the next change."""
         changed_at, self.changed_at = self.changed_at or now, None
         rate = self._rate(now)

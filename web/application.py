@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 from ingest.errors import IngestError, InvalidRequestError
 from ingest.outcome import AsyncProcessor, Processor
 from ingest.request import Request as IngestRequest
+from ingest.session import Snapshot
 from ingest.settings import Settings
 from sse import Streams
 from sse.asgi import Headers, Receive, Scope, Send
@@ -142,7 +143,7 @@ class Application:
         """
         return await (await self._open()).sessions.cancel(session_id)
 
-    async def snapshot(self, session_id: str) -> dict[str, Any]:
+    async def snapshot(self, session_id: str) -> Snapshot:
         """
         Give the newest snapshot of a session.
 
@@ -151,14 +152,14 @@ class Application:
         """
         channel = await (await self._open()).sessions.channel(session_id)
         assert channel.newest is not None
-        snapshot: dict[str, Any] = orjson.loads(channel.newest.data)
+        snapshot: Snapshot = orjson.loads(channel.newest.data)
         return snapshot
 
-    async def sessions(self) -> list[dict[str, Any]]:
+    async def sessions(self) -> list[Snapshot]:
         """List the snapshots of the hundred sessions started last, the newest first."""
         return [orjson.loads(snapshot) for snapshot in await (await self._open()).sessions.newest()]
 
-    async def watch(self, session_id: str) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, session_id: str) -> AsyncGenerator[Snapshot, None]:
         """
         Give the newest snapshot, and each newer one, until the session or the service ends.
 

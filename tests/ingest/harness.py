@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 DEADLINE = 30.0
 """Seconds for what takes milliseconds; reached only by a test that fails."""
 
-Snapshot = dict[str, Any]
+Snapshot = Mapping[str, Any]
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

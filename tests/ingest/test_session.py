@@ -1,14 +1,13 @@
 """The session's state: what its snapshots say as it goes on."""
 
 from itertools import pairwise
-from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.session import FileError, Session, Status, iso
+from ingest.session import FileError, RecentError, Session, Snapshot, Status, iso
 
 from .harness import check_frame, check_step
 
@@ -62,6 +61,16 @@ def test_session_that_breaks_off_keeps_its_progress(end: Status) -> None:
     assert (snapshot["status"], snapshot["progress"], snapshot["error"]) == (end, 50, "why")
     assert (snapshot["current_file"], snapshot["eta_seconds"]) == (None, None)
     assert snapshot["end_time"] == iso(1001.0)
+
+
+def test_types_of_the_snapshot_name_what_is_in_it() -> None:
+    """A host's type checker knows every key of a snapshot and of its errors, and no other."""
+    session = session_of(1)
+    error = FileError(1, "a", "why", 1000.0)
+    session.record(done=0, skipped=0, errors=[error], counters={}, last="a", now=1000.0)
+    snapshot = session.snapshot(1000.0)
+    assert snapshot.keys() == Snapshot.__annotations__.keys()
+    assert snapshot["errors"][0].keys() == RecentError.__annotations__.keys()
 
 
 def test_session_without_files_is_completed_at_100() -> None:
@@ -140,7 +149,7 @@ def test_snapshots_hold_to_the_contract_whatever_happens(
 ) -> None:
     """Counts add up, and nothing goes back, in any order of finding, counting and looking."""
     session, now = session_of(40), 1000.0
-    frames: list[dict[str, Any]] = [session.snapshot(now)]
+    frames = [session.snapshot(now)]
     for index, (what, number) in enumerate(steps):
         now += 0.25
         if index == at:

@@ -3,16 +3,16 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ingest import Snapshot
 from ingest.errors import IngestError, InvalidRequestError, NotFoundError
 from tests.web.client import Client, Gate, make_app, run, settle
 from web import Application, create_app
 
 
-async def follow(app: Application, session_id: str) -> list[dict[str, Any]]:
+async def follow(app: Application, session_id: str) -> list[Snapshot]:
     return [snapshot async for snapshot in app.watch(session_id)]
 
 
@@ -97,7 +97,7 @@ def test_watcher_that_breaks_off_is_forgotten(tmp_path: Path) -> None:
             assert app._parts is not None
             channel = await app._parts.sessions.channel(session_id)
             assert channel.statistics().subscribers == 1
-            await snapshots.aclose()  # type: ignore[attr-defined]
+            await snapshots.aclose()
             assert channel.statistics().subscribers == 0
 
     run(scenario())
