@@ -45,7 +45,7 @@ def read_badly(bench: Bench) -> Iterator[Row]:
     folder = server.root / "tree" / LONG / LONG / LONG
     folder.mkdir(parents=True)
     for n in range(2500 if bench.options.quick else 10_000):
-        (folder / f"{'bad' if n < 10 else 'file'}-{n}").touch()
+        (folder / f"{'bad' if n % 10 == 0 else 'file'}-{n}").touch()
     with running(server), contextlib.ExitStack() as stack:
         session_id = server.begin("tree")
         good = [Watcher(server.host, server.port, session_id) for _ in range(5)]

@@ -59,4 +59,6 @@ async def instant(path: Path) -> None:
 
 async def steady(path: Path) -> None:
     """Take a moment over each file: a steady flow of events, on a server that is mostly idle."""
+    if path.name.startswith("bad"):
+        raise ValueError("bad on purpose")
     await asyncio.sleep(0.05)
