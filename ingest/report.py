@@ -22,9 +22,9 @@ FIELDS = (
     "counters",
 )
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """
-What makes a spreadsheet take a cell for a formula.
+What makes a spreadsheet take a cell for a formula; the last four are the first four in full width.
 
 https://owasp.org/www-community/attacks/CSV_Injection
 """
@@ -50,10 +50,10 @@ def csv_rows(rows: Sequence[Recorded]) -> bytes:
                 _cell(row.error),
                 row.size,
                 _modified(row),
-                row.sha256,
+                _cell(row.sha256),
                 _cell(row.media_type),
-                row.metadata,
-                row.counters,
+                row.metadata or "{}",
+                row.counters or "{}",
             )
             for row in rows
         ]
