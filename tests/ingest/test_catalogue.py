@@ -1,0 +1,300 @@
+"""The catalogue: what is recorded, what a new start makes of it, and what may be forgotten."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ingest import catalogue as catalogue_module
+from ingest.catalogue import Catalogue, Stored
+from ingest.errors import NotFoundError
+from ingest.request import Request
+from ingest.session import Status
+
+from .harness import run
+
+STAT = (5, 1_764_000_000_123_456_789)
+
+
+@asynccontextmanager
+async def opened(tmp_path: Path) -> AsyncIterator[Catalogue]:
+    catalogue = Catalogue(tmp_path / "ingest.db")
+    await catalogue.open()
+    try:
+        yield catalogue
+    finally:
+        await catalogue.close()
+
+
+async def add(
+    catalogue: Catalogue, id_: str = "s", *paths: bytes, key: str | None = None
+) -> Stored:
+    stored = await catalogue.add_session(id_, Request(), b".", 1000.0, key)
+    await catalogue.add_found(stored.number, 1, paths)
+    return stored
+
+
+async def record(
+    catalogue: Catalogue, stored: Stored, first: int, *what: str, **counters: int
+) -> int:
+    """Record outcomes of files numbered from `first`."""
+    rows: list[Sequence[Any]] = []
+    for n, status in enumerate(what, first):
+        message = f"bad {n}" if status == "error" else None
+        done = status == "done"
+        rest = ["0f", "text/plain", {"n": n}, counters] if done else [None] * 4
+        rows.append([n, status, message, *STAT, *rest])
+    failed = [n for n, status in enumerate(what, first) if status == "error"]
+    return await catalogue.record(stored.number, orjson.dumps(rows), failed, 1001.0)
+
+
+async def finish(catalogue: Catalogue, stored: Stored, ended: float) -> None:
+    await catalogue.finish(stored.number, Status.COMPLETED, ended, "L-9", b"{}")
+
+
+async def files(catalogue: Catalogue) -> list[bytes]:
+    """List every path of which there is still any record."""
+
+    def work(sql: Any) -> list[bytes]:
+        return [path for (path,) in sql.execute("SELECT path FROM found ORDER BY key")]
+
+    return await catalogue._database.read(work)
+
+
+def test_session_is_kept_as_it_was_asked_for(tmp_path: Path) -> None:
+    """Request, directory in odd bytes, start, wish to cancel and end are there after a restart."""
+    request = Request(pattern="*.x", max_files=3, skip_existing=True)
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await catalogue.add_session("s", request, b"\xff", 1000.5, None)
+            await catalogue.set_cancelled(stored.number)
+        async with opened(tmp_path) as catalogue:
+            (again,) = await catalogue.unfinished()
+            assert (again.request, again.directory, again.started) == (request, b"\xff", 1000.5)
+            assert (again.status, again.cancelled, again.snapshot) == ("starting", True, None)
+            await catalogue.finish(again.number, Status.CANCELLED, 1001.0, "L-7", b'{"x":1}')
+            assert await catalogue.unfinished() == []
+            ended = await catalogue.session("s")
+            assert ended is not None
+            assert (ended.last_event_id, ended.snapshot) == ("L-7", b'{"x":1}')
+            assert await catalogue.session("other") is None
+
+    run(main())
+
+
+def test_second_session_of_a_key_is_the_first(tmp_path: Path) -> None:
+    """Sessions without a key have nothing in common."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            assert (await add(catalogue, "one", key="k")).id == "one"
+            assert (await add(catalogue, "two", key="k")).id == "one"
+            assert (await add(catalogue, "three")).id == "three"
+            assert (await add(catalogue, "four")).id == "four"
+            newest = [stored.id for stored in await catalogue.newest(2)]
+            assert newest == ["four", "three"]
+
+    run(main())
+
+
+def test_pending_files_are_those_without_an_outcome(tmp_path: Path) -> None:
+    """In the order found, a page at a time, and of this session alone."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            one = await add(catalogue, "one", b"a", b"b", b"\xff\nc", b"d")
+            await add(catalogue, "two", b"x")
+            await record(catalogue, one, 2, "done")
+            first = await catalogue.pending(one.number, 0, 2)
+            assert [(file.n, file.path) for file in first] == [(1, b"a"), (3, b"\xff\nc")]
+            rest = await catalogue.pending(one.number, 3, 2)
+            assert [(file.n, file.path) for file in rest] == [(4, b"d")]
+            assert await catalogue.unknown(one.number, [b"a", b"x"]) == [b"x"]
+
+    run(main())
+
+
+def test_restored_session_has_the_counts_and_the_newest_errors(tmp_path: Path) -> None:
+    """What is rebuilt is what the last snapshot before the kill could have said."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", *(b"%d" % n for n in range(40)))
+            await record(catalogue, stored, 1, "done", "done", "skipped", bytes=5, pages=2)
+            await record(catalogue, stored, 4, *["error"] * 12)
+        async with opened(tmp_path) as catalogue:
+            (stored,) = await catalogue.unfinished()
+            session = await catalogue.restore(stored)
+            assert (session.total, session.done, session.skipped, session.errors) == (40, 2, 1, 12)
+            assert session.counters == {
+                "bytes": 10, "pages": 4, "metadata_extracted": 0, "keywords_added": 0,
+            }  # fmt: skip
+            assert [(error.n, error.file) for error in session.recent] == [
+                (n, str(n + 2)) for n in range(3, 13)
+            ]
+
+    run(main())
+
+
+def test_sums_beyond_64_bits_do_not_keep_a_session_from_going_on(tmp_path: Path) -> None:
+    """A processor's astronomical counters are cut, and the store opens."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", *(b"%d" % n for n in range(2000)))
+            await record(catalogue, stored, 1, *["done"] * 2000, huge=2**53 - 1, low=1 - 2**53)
+            counters = (await catalogue.restore(stored)).counters
+            assert (counters["huge"], counters["low"]) == (2**53 - 1, 1 - 2**53)
+
+    run(main())
+
+
+def test_file_is_recorded_once(tmp_path: Path) -> None:
+    """A second outcome of a file is refused, and its whole batch with it."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", b"a", b"b")
+            await record(catalogue, stored, 1, "done")
+            with pytest.raises(Exception, match="UNIQUE"):
+                await record(catalogue, stored, 1, "error", "error")
+            assert [row.n for row in await catalogue.outcomes(stored.number, 0, 9)] == [1]
+            assert await catalogue.errors_after(stored.number, 0, 9) == ([], 0)
+
+    run(main())
+
+
+def test_errors_are_numbered_from_1_in_each_session(tmp_path: Path) -> None:
+    """Numbers go on from batch to batch, pages begin above a number, and the total is of all."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            one = await add(catalogue, "one", b"a", b"b", b"c", b"d")
+            two = await add(catalogue, "two", b"a")
+            assert await record(catalogue, one, 1, "error", "done", "error") == 1
+            assert await record(catalogue, two, 1, "error") == 1
+            assert await record(catalogue, one, 4, "error") == 3
+            errors, total = await catalogue.errors_after(one.number, 1, 1)
+            assert ([(error.n, error.file, error.message) for error in errors], total) == (
+                [(2, "c", "bad 3")], 3,
+            )  # fmt: skip
+            assert await catalogue.errors_after(one.number, 10**15, 9) == ([], 3)
+
+    run(main())
+
+
+def test_outcomes_come_in_the_order_found_with_all_that_was_recorded(tmp_path: Path) -> None:
+    """Whatever the order in which batches ended; a page begins after a number."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", b"a", b"\xff", b"c")
+            await record(catalogue, stored, 3, "error")
+            await record(catalogue, stored, 1, "done", "skipped", bytes=5)
+            rows = await catalogue.outcomes(stored.number, 0, 9)
+            assert rows[0] == (
+                1, b"a", "done", None, *STAT, "0f", "text/plain", '{"n":1}', '{"bytes":5}',
+            )  # fmt: skip
+            assert [(row.path, row.status) for row in rows[1:]] == [
+                (b"\xff", "skipped"), (b"c", "error"),
+            ]  # fmt: skip
+            assert await catalogue.outcomes(stored.number, 1, 1) == [rows[1]]
+
+    run(main())
+
+
+def test_failed_files_of_another_session_are_found_in_their_order(tmp_path: Path) -> None:
+    """Only those, once each; a session that is forgotten cannot be retried."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            old = await add(catalogue, "old", b"a", b"b", b"c", b"d")
+            await record(catalogue, old, 1, "error", "done", "error")
+            new = await add(catalogue, "new")
+            assert await catalogue.add_failed_of(new.number, "old") == 2
+            found = await catalogue.pending(new.number, 0, 9)
+            assert [(file.n, file.path) for file in found] == [(1, b"a"), (2, b"c")]
+            with pytest.raises(NotFoundError):
+                await catalogue.add_failed_of(new.number, "forgotten")
+
+    run(main())
+
+
+def test_file_is_known_by_what_it_was_done_as(tmp_path: Path) -> None:
+    """Errors and skips do not make a file known; odd bytes do not hinder."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", b"\xff", b"b", b"c")
+            await record(catalogue, stored, 1, "done", "error", "skipped")
+            assert await catalogue.known([b"\xff", b"b", b"c", b"new"]) == {
+                b"\xff": {STAT}, b"b": set(), b"c": set(), b"new": set(),
+            }  # fmt: skip
+
+    run(main())
+
+
+@pytest.mark.parametrize("piece", [1, 2, 5000])
+def test_prune_keeps_the_newest_record_of_each_file_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """Old sessions go with their errors and skips; what makes a file known stays, once."""
+    monkeypatch.setattr(catalogue_module, "PRUNE_PIECE", piece)
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            one = await add(catalogue, "one", b"a", b"b", b"c", b"never begun", key="k")
+            await record(catalogue, one, 1, "done", "done", "error")
+            two = await add(catalogue, "two", b"a", b"b", b"d")
+            await record(catalogue, two, 1, "done", "skipped", "done")
+            running = await add(catalogue, "running", b"a", b"e")
+            await record(catalogue, running, 1, "error")
+            await finish(catalogue, one, 2000.0)
+            await finish(catalogue, two, 3000.0)
+            assert await catalogue.prune(2000.0) == []
+            assert await catalogue.prune(2000.5) == ["one"]
+            assert await files(catalogue) == [b"b", b"a", b"b", b"d", b"a", b"e"]
+            assert await catalogue.prune(9999.0) == ["two"]
+            assert await files(catalogue) == [b"b", b"a", b"d", b"a", b"e"]
+            known = await catalogue.known([b"a", b"b", b"c", b"d"])
+            assert [path for path, stats in known.items() if stats] == [b"a", b"b", b"d"]
+            assert await catalogue.session("one") is None
+            assert await catalogue.errors_after(one.number, 0, 9) == ([], 0)
+            assert len(await catalogue.outcomes(running.number, 0, 9)) == 1
+            assert (await add(catalogue, "new", key="k")).number > running.number
+
+    run(main())
+
+
+def test_prune_that_was_interrupted_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between two pieces it leaves the session, and the next look finishes it."""
+    monkeypatch.setattr(catalogue_module, "PRUNE_PIECE", 1)
+    pieces: list[int] = []
+    prune_piece = catalogue_module._prune_piece
+
+    def fail_at_the_second(connection: Any, after: int, high: int) -> int | None:
+        pieces.append(after)
+        if len(pieces) == 2:
+            raise OSError(28, "No space left on device")
+        return prune_piece(connection, after, high)
+
+    monkeypatch.setattr(catalogue_module, "_prune_piece", fail_at_the_second)
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", b"a", b"b", b"c")
+            await record(catalogue, stored, 1, "error", "error", "done")
+            await finish(catalogue, stored, 2000.0)
+            with pytest.raises(Exception, match="No space"):
+                await catalogue.prune(3000.0)
+            assert await catalogue.session("s") is not None
+            assert await catalogue.prune(3000.0) == ["s"]
+            assert await files(catalogue) == [b"c"]
+
+    run(main())
