@@ -97,6 +97,10 @@ class Server:
         identifier: str = snapshot["session_id"]
         return identifier
 
+    def cancel(self, session: str) -> None:
+        """Cancel a session that has shown what it was for."""
+        self.ask("POST", f"/api/ingest/cancel/{session}")
+
     def snapshot(self, session: str) -> Any:
         """Give a session's snapshot."""
         return self.ask("GET", f"/api/ingest/status/{session}")

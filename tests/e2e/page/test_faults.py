@@ -35,7 +35,7 @@ def test_restarted_server_needs_no_reload(
 
 def test_buffering_proxy_is_polled_through(server: Server, open_tabs: OpenTabs) -> None:
     """A stream that shows nothing for three seconds is given up for polling."""
-    server.files("buffered", 600, "20")
+    server.files("buffered", 800, "20")
     session = server.begin("buffered")
     with forwarding(server.port, buffers=True) as address:
         page = open_tabs(script=WATCH_BAR).open(f"{address}#{session}")
@@ -60,7 +60,7 @@ def test_proxy_that_cuts_every_second_is_survived(server: Server, open_tabs: Ope
 
 def test_browser_without_event_source_polls(server: Server, open_tabs: OpenTabs) -> None:
     """Polling alone does it, and the badge says so."""
-    server.files("old", 150, "20")
+    server.files("old", 300, "20")
     page = open_tabs(script="delete window.EventSource;").open(
         f"{server.url}#{server.begin('old')}"
     )
