@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -28,13 +29,16 @@ MESSAGE_LIMIT = 500
 """Characters of an error's message: ten of them travel in every snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A file of a batch: its number, its path below the root, and as what it was done before."""
 
     n: int
     path: bytes
     known: frozenset[tuple[int, int]] = frozenset()
+
+
+Packed: TypeAlias = tuple[int, bytes, frozenset[tuple[int, int]]]
+"""An item on its way to a worker: a bare tuple is pickled ten times as fast as one with names."""
 
 
 @dataclass(slots=True)
@@ -65,7 +69,8 @@ class Reporter:
 
     def done(self, item: Item, status: os.stat_result, checked: Checked) -> None:
         self._report.done += 1
-        self._counters.update(checked.counters)
+        for name, value in checked.counters.items():
+            self._counters[name] += value
         self._rows.append(
             (
                 item.n,
@@ -102,7 +107,7 @@ class Reporter:
         self._rows.append((item.n, what, message, size, modified, None, None, None, None))
 
 
-def run_batch(process: Processor, root: str, items: Sequence[Item], budget: float) -> Report:
+def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: float) -> Report:
     """
     Process `items` in turn until `budget` seconds are used up; always at least the first.
 
@@ -111,15 +116,16 @@ def run_batch(process: Processor, root: str, items: Sequence[Item], budget: floa
     reporter = Reporter()
     begun = time.perf_counter()
     until = begun + budget
-    for item in items:
-        path = Path(root, os.fsdecode(item.path))
+    for packed in items:
+        item = Item(*packed)
+        path = f"{root}/{os.fsdecode(item.path)}"
         status = None
         try:
             status = look(path)
             if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
-                reporter.done(item, status, check(process(path), status.st_size))
+                reporter.done(item, status, check(process(Path(path)), status.st_size))
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001 - a file's error, whatever it is
@@ -136,14 +142,14 @@ def failure(item: Item, message: str) -> Report:
     return reporter.report(0.0)
 
 
-def look(path: Path) -> os.stat_result:
+def look(path: str) -> os.stat_result:
     """
     Look at a file before it is processed.
 
     Raises:
         OSError: it is gone, or is no regular file any more (a FIFO would hang who opens it).
     """
-    status = path.lstat()
+    status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "no regular file any more")
     return status

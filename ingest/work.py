@@ -65,8 +65,9 @@ class ExecutorWork:
         self.concurrency = 2 * workers
 
     async def do(self, root: str, items: Sequence[Item]) -> Report:
+        packed = [(item.n, item.path, item.known) for item in items]
         try:
-            future = self._executor.submit(run_batch, self._process, root, items, BUDGET)
+            future = self._executor.submit(run_batch, self._process, root, packed, BUDGET)
         except Exception as error:
             raise ExecutorError(f"the executor takes no more work: {error}") from error
         wrapped = asyncio.wrap_future(future)
@@ -112,14 +113,16 @@ class AsyncWork:
         (item,) = items
         reporter = Reporter()
         begun = time.perf_counter()
-        path = Path(root, os.fsdecode(item.path))
+        path = f"{root}/{os.fsdecode(item.path)}"
         status = None
         try:
             status = await asyncio.to_thread(look, path)
             if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
-                reporter.done(item, status, check(await self._call(path, root), status.st_size))
+                reporter.done(
+                    item, status, check(await self._call(Path(path), root), status.st_size)
+                )
         except Exception as error:  # noqa: BLE001 - a file's error, whatever it is
             reporter.failed(item, describe(error, root), status)
         return reporter.report(time.perf_counter() - begun)

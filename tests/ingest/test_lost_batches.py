@@ -48,7 +48,7 @@ def test_batch_cancelled_by_its_executor_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("process", "words"),
-    [(leave, b"raised SystemExit: a"), (cancel_itself, b"cancelled from within")],
+    [(leave, b"SystemExit: a"), (cancel_itself, b"cancelled from within")],
 )
 def test_async_processor_that_ends_its_task_costs_its_file(
     process: Callable[[Path], Any], words: bytes, tmp_path: Path
