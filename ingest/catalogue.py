@@ -137,6 +137,15 @@ class Catalogue:
         """Give the file back."""
         await self._database.close()
 
+    async def check(self) -> None:
+        """
+        Write what stands there already.
+
+        Raises:
+            CatalogueError: it cannot be written.
+        """
+        await self._database.write(lambda db: db.execute(f"PRAGMA user_version = {VERSION}"))
+
     async def add_session(
         self, session_id: str, request: Request, directory: bytes, started: float, key: str | None
     ) -> Stored:

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,24 @@ CANCEL_GRACE = 1.0
 """Seconds that batches under way are given to be recorded after a cancellation."""
 
 
+@dataclass(slots=True)
+class Totals:
+    """What the sessions of one application have done since its start."""
+
+    done: int = 0
+    skipped: int = 0
+    errors: int = 0
+    bytes: int = 0
+    ended: Counter[Status] = field(default_factory=Counter)
+
+    def count(self, report: Report) -> None:
+        """Add what a batch came to."""
+        self.done += report.done
+        self.skipped += report.skipped
+        self.errors += len(report.failed)
+        self.bytes += report.counters.get("bytes", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the sessions of one application share."""
@@ -49,6 +67,7 @@ class Surroundings:
     """
     threads: ThreadPoolExecutor
     """For what blocks on the file system."""
+    totals: Totals = field(default_factory=Totals)
 
 
 class Runner:
@@ -289,6 +308,7 @@ class Runner:
             last=shown(batch[report.finished - 1].path),
             now=now,
         )
+        self._around.totals.count(report)
         self._announcer.changed()
 
     async def _finish(self, status: Status, error: str | None = None) -> bool:
@@ -300,6 +320,7 @@ class Runner:
             await self._catalogue.finish(self._stored.number, status, now, event_id, snapshot)
         except CatalogueError as failure_:
             return await self._break_off(failure_)
+        self._around.totals.ended[status] += 1
         await self._tell_end(event_id, snapshot)
         return True
 

@@ -6,7 +6,7 @@ import contextvars
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from ingest.outcome import AsyncProcessor, Processor
 from ingest.processing import make_work
 from ingest.request import Request
 from ingest.runner import Runner, Surroundings
-from ingest.session import FileError, Session
+from ingest.session import FileError, Session, Status
 from ingest.settings import Settings
 
 logger = logging.getLogger("ingest")
@@ -58,6 +58,16 @@ class Running:
     session: Session
     runner: Runner
     task: asyncio.Task[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Sessions by status, running now and ended; files by outcome and bytes since the start."""
+
+    running: Mapping[str, int]
+    ended: Mapping[str, int]
+    files: Mapping[str, int]
+    bytes: int
 
 
 class Store:
@@ -94,6 +104,27 @@ class Store:
     def running(self) -> int:
         """How many sessions are not at their end."""
         return len(self._running)
+
+    def statistics(self) -> Statistics:
+        """Count what runs, and what was done since the start."""
+        assert self._around is not None
+        totals = self._around.totals
+        running = [running.session.status for running in self._running.values()]
+        return Statistics(
+            {status: running.count(status) for status in Status if not status.terminal},
+            {status: totals.ended[status] for status in Status if status.terminal},
+            {"done": totals.done, "skipped": totals.skipped, "error": totals.errors},
+            totals.bytes,
+        )
+
+    async def check(self) -> None:
+        """
+        Find out whether sessions can be run: the catalogue is written to.
+
+        Raises:
+            IngestError: they cannot; the text says why.
+        """
+        await self._catalogue.check()
 
     async def open(self) -> None:
         """

@@ -20,6 +20,7 @@ from sse.server import abort
 from web import response as responses
 from web.errors import ClientGoneError, HTTPError, UnavailableError
 from web.guard import Guard
+from web.metrics import Metrics, has_metrics
 from web.polling import Polling
 from web.request import Request, clean_for_log, readings, with_slash
 from web.response import Response
@@ -55,7 +56,12 @@ class Parts:
         )
         self.polling = Polling(settings)
         self.static = Static()
-        self.routes = Routes(sessions, self.streams, self.polling, self.static, self.guard)
+        self.metrics = Metrics(sessions, self.streams) if has_metrics() else None
+        if self.metrics is not None:
+            sessions.observe(self.metrics.delivered)
+        self.routes = Routes(
+            sessions, self.streams, self.polling, self.static, self.guard, self.metrics
+        )
 
     def stop_waiting(self) -> None:
         """End all streams and long polls, and let no new one begin to last."""
@@ -212,6 +218,8 @@ class Application:
                 sessions = LocalSessions(settings, process=self._process, executor=self._executor)
                 parts = await asyncio.to_thread(Parts, settings, sessions, loop)
                 await sessions.open()
+                if parts.metrics is not None:
+                    parts.metrics.start()
                 self._signals.install()
                 self._parts = parts
         return self._parts
@@ -228,6 +236,8 @@ class Application:
         if parts is None:
             return
         self._signals.remove()
+        if parts.metrics is not None:
+            parts.metrics.stop()
         await self.drain()
         await parts.sessions.close()
         self._parts = None

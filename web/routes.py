@@ -20,6 +20,8 @@ from web.errors import (
     UnprocessableError,
 )
 from web.guard import Guard
+from web.health import Health
+from web.metrics import Metrics
 from web.polling import Polling, wait_seconds
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
@@ -48,17 +50,22 @@ class Routes:
         polling: Polling,
         static: Static,
         guard: Guard,
+        metrics: Metrics | None = None,
     ) -> None:
         self._sessions = sessions
         self._streams = streams
         self._polling = polling
         self._static = static
         self._guard = guard
+        self._metrics = metrics
+        self._health = Health(sessions, streams)
         self.stopping = False
         self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
             {
                 "/": {"GET": self._page, "POST": self._page},
-                "/healthz": {"GET": self._health},
+                "/healthz": {"GET": self._healthz},
+                "/metrics": {"GET": self._measured},
+                "/openapi.json": {"GET": self._description},
                 f"{API}/process": {"POST": self._process},
                 POLLED: {"GET": self._list},
                 f"{API}/directories": {"GET": self._directories},
@@ -115,11 +122,16 @@ class Routes:
     async def _file(self, request: Request, name: str) -> Response:
         return self._static.file(request, name)
 
-    async def _health(self, _: Request, __: str) -> Response:
-        if self.stopping:
-            return json({"status": "shutting down"}, 503)
-        streams = self._streams.statistics().open
-        return json({"status": "ok", "sessions": self._sessions.running, "streams": streams})
+    async def _description(self, request: Request, _: str) -> Response:
+        return self._static.description(request)
+
+    async def _healthz(self, request: Request, _: str) -> Response:
+        return await self._health.answer(ready="ready" in request.query, stopping=self.stopping)
+
+    async def _measured(self, request: Request, _: str) -> Response:
+        if self._metrics is None:
+            raise NotFoundError("no metrics are kept; pip install 'ingest-stream[metrics]'")
+        return self._metrics.response(request)
 
     async def _process(self, request: Request, _: str) -> Response:
         fields = await request.json_object()
@@ -146,12 +158,14 @@ class Routes:
         changed = await self._sessions.cancel(session_id)
         return json(await self._snapshot(session_id), 202 if changed else 200)
 
-    async def _list(self, _: Request, __: str) -> Response:
+    async def _list(self, request: Request, _: str) -> Response:
+        self._count_poll(request, one=False)
         self._polling.check_sunset(datetime.now(UTC))
         snapshots = await self._sessions.newest()
         return json(b'{"sessions":[' + b",".join(snapshots) + b"]}")
 
     async def _status(self, request: Request, session_id: str) -> Response:
+        self._count_poll(request, one=True)
         self._polling.check_sunset(datetime.now(UTC))
         if "errors_after" in request.query:
             return await self._errors(session_id, request.query["errors_after"])
@@ -206,6 +220,10 @@ class Routes:
 
     async def _directories(self, request: Request, _: str) -> Response:
         return json(await self._sessions.directories(request.query.get("path", ".")))
+
+    def _count_poll(self, request: Request, *, one: bool) -> None:
+        if self._metrics is not None:
+            self._metrics.polled(request, one=one)
 
     async def _snapshot(self, session_id: str) -> bytes:
         channel = await self._sessions.channel(session_id)

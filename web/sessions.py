@@ -1,7 +1,7 @@
 """The sessions as the routes see them: one small protocol, and the one in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from ingest.outcome import AsyncProcessor, Processor
 from ingest.request import Request
 from ingest.session import FileError
 from ingest.settings import Settings
-from ingest.store import Store
+from ingest.store import Statistics, Store
 from sse import Channel, Frame, escape_line_breaks
 
 
@@ -55,6 +55,15 @@ class Sessions(Protocol):
     async def directories(self, path: str) -> dict[str, Any]:
         """List the folders in `path`."""
 
+    async def check(self) -> None:
+        """Raise an `IngestError` if a session that is started now could not run."""
+
+    def statistics(self) -> Statistics:
+        """Count sessions and files."""
+
+    def observe(self, delivered: Callable[[bytes], None]) -> None:
+        """Call `delivered` with each snapshot, once it has been put into its channel."""
+
 
 class LocalSessions:
     """The sessions of this process: the store of `ingest`, its snapshots put into channels."""
@@ -76,10 +85,16 @@ class LocalSessions:
         self.errors_after = store.errors_after
         self.report = store.report
         self.directories = store.directories
+        self.check = store.check
+        self.statistics = store.statistics
+        self._delivered: Callable[[bytes], None] | None = None
 
     @property
     def running(self) -> int:
         return self._store.running
+
+    def observe(self, delivered: Callable[[bytes], None]) -> None:
+        self._delivered = delivered
 
     async def channel(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)
@@ -110,6 +125,8 @@ class LocalSessions:
             channel = Channel(call_soon=asyncio.get_running_loop().call_soon)
             self._channels[session_id] = channel
         channel.publish(_frame(snapshot, event_id), last=last)
+        if self._delivered is not None:
+            self._delivered(snapshot)
 
     def _forget(self, session_id: str) -> None:
         self._channels.pop(session_id, None)

@@ -14,6 +14,7 @@ from web.request import Request
 from web.response import Response
 
 FOLDER = Path(__file__).parent / "page"
+DESCRIPTION = Path(__file__).parent / "openapi.json"
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src {style}; connect-src 'self'; "
@@ -25,6 +26,7 @@ TYPES: Mapping[str, str] = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".json": "application/json",
 }
 
 STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
@@ -49,6 +51,7 @@ class Static:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._files = {path.name: _file(path) for path in folder.iterdir() if path.is_file()}
+        self._description = _file(DESCRIPTION)
 
     def page(self, request: Request) -> Response:
         """Answer with the page."""
@@ -64,15 +67,23 @@ class Static:
         file = self._files.get(name)
         if file is None:
             raise NotFoundError("no such file")
-        if request.has(file.etag):
-            return Response(304, headers=list(file.headers))
-        return Response(200, file.body, list(file.headers))
+        return _answer(request, file)
+
+    def description(self, request: Request) -> Response:
+        """Answer with the description of the API."""
+        return _answer(request, self._description)
 
     def sign_in(self, headers: Headers) -> Response:
         """Ask a person for the token."""
         file = self._files["signin.html"]
         kept = [header for header in file.headers if header[0] not in (b"etag", b"cache-control")]
         return Response(401, file.body, [*kept, (b"cache-control", b"no-store"), *headers])
+
+
+def _answer(request: Request, file: File) -> Response:
+    if request.has(file.etag):
+        return Response(304, headers=list(file.headers))
+    return Response(200, file.body, list(file.headers))
 
 
 def _file(path: Path) -> File:

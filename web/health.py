@@ -1,0 +1,61 @@
+"""Whether requests are to be sent here: to those who restart services, and who balance loads."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from ingest.errors import IngestError
+from sse import Streams
+from web.response import Response, json
+from web.sessions import Sessions
+
+CHECK_SECONDS = 2.0
+"""Time for a check: those who ask give up after a few seconds themselves."""
+
+FRESH_SECONDS = 1.0
+"""Age up to which a check is taken for the next: anybody may ask, and each one writes."""
+
+
+class Health:
+    """
+    Tells liveness, which is free, from readiness, for which the catalogue is written to.
+
+    A service that lives and is not ready is to be left alone and given nothing: its streams go
+    on, and a restart would not mend a full disk.
+    """
+
+    def __init__(
+        self, sessions: Sessions, streams: Streams, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sessions = sessions
+        self._streams = streams
+        self._clock = clock
+        self._checking = asyncio.Lock()
+        self._checked: tuple[float, str] | None = None
+
+    async def answer(self, *, ready: bool, stopping: bool) -> Response:
+        """Answer `200` if the service lives, and with `ready` only if it can run sessions too."""
+        if stopping:
+            return json({"status": "shutting down"}, 503)
+        if ready and (trouble := await self._trouble()):
+            return json({"status": "not ready", "detail": trouble}, 503)
+        counts = {"sessions": self._sessions.running, "streams": self._streams.open}
+        return json({"status": "ok", **counts})
+
+    async def _trouble(self) -> str:
+        """Say what is wrong; nothing if nothing is."""
+        async with self._checking:
+            if self._checked is None or self._clock() - self._checked[0] >= FRESH_SECONDS:
+                trouble = await self._check()
+                self._checked = self._clock(), trouble
+            return self._checked[1]
+
+    async def _check(self) -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._sessions.check()
+        except IngestError as error:
+            return str(error)
+        except TimeoutError:
+            return f"the catalogue has not been written for {CHECK_SECONDS:g} s"
+        return ""
