@@ -19,7 +19,7 @@ T = TypeVar("T")
 Communicator: Any = UntypedCommunicator
 """Has no annotations."""
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 """Seconds that anything may take on a busy machine; nothing waits for it where all is well."""
 
 API = "/api/ingest"
@@ -160,6 +160,15 @@ class Client:
         answer = await self.process(None, **fields)
         assert answer.status == 202, answer.body
         session_id: str = answer.json["session_id"]
+        return session_id
+
+    async def start_held(self) -> str:
+        """Start a session that stands at its only file, which a gate holds up: nothing changes."""
+        session_id = await self.start(max_files=1)
+        stream = await self.stream(session_id)
+        while (await stream.snapshot())["current_file"] is None:
+            pass
+        await stream.leave()
         return session_id
 
     async def stream(self, session_id: str, **headers: str) -> Stream:

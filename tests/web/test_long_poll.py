@@ -13,14 +13,9 @@ from web.polling import WAIT_LIMIT, wait_seconds
 
 
 async def held(client: Client, query: bytes = b"wait=60") -> tuple[str, Any]:
-    """Start a session, and poll for what comes after its first file is begun."""
-    session_id = await client.start()
+    """Poll a session that stands still."""
+    session_id = await client.start_held()
     path = f"{API}/status/{session_id}"
-    stream = await client.stream(session_id)
-    while (await stream.snapshot())["status"] != "processing":
-        pass
-    await stream.leave()
-    await settle()
     etag = (await client.get(path)).header("etag")
     assert etag is not None
     connection = client.connect("GET", path, query, {"if-none-match": etag})

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.web.client import API, Client, run, serving
+from tests.web.client import API, Client, read, run, serving
 
 TOKEN = "se cret+&%=/"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -160,6 +160,22 @@ def test_cookie_of_another_token_is_worth_nothing(tmp_path: Path) -> None:
             assert (await client.get(f"{API}/status", cookie=cookie)).status == 401
 
     run(scenario(run(cookie_of("old"))))
+
+
+def test_cookies_may_come_in_several_fields(tmp_path: Path) -> None:
+    """HTTP/2 lets a client send each cookie in a field of its own."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path, token="secret") as client:
+            bought = (await client.get("/", b"token=secret")).header("set-cookie") or ""
+            values = (b"a=1", bought.split(";")[0].encode(), b"b=2")
+            pairs = [(b"cookie", value) for value in values]
+            connection = client.connect("GET", f"{API}/status")
+            connection.scope["headers"] = pairs
+            await connection.send_input({"type": "http.request", "body": b"", "more_body": False})
+            assert (await read(connection)).status == 200
+
+    run(scenario())
 
 
 def test_visitor_from_elsewhere_is_asked_to_come_again(tmp_path: Path) -> None:

@@ -148,11 +148,7 @@ def test_nothing_missed_is_nothing_resent(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with serving(tmp_path, (gate := Gate()).process) as client:
-            session_id = await client.start()
-            stream = await client.stream(session_id)
-            while (await stream.snapshot())["status"] != "processing":
-                pass
-            await settle()
+            session_id = await client.start_held()
             newest = (await client.get(f"{API}/status/{session_id}")).header("etag")
             assert newest is not None
             again = await client.stream(session_id, last_event_id=newest.strip('"'))
