@@ -18,6 +18,7 @@ from ingest.announcer import Announcer, Publish
 from ingest.catalogue import Catalogue, Recorded, Stored
 from ingest.discovery import list_directories, resolve
 from ingest.errors import (
+    CatalogueError,
     IngestError,
     InvalidRequestError,
     NotFoundError,
@@ -344,7 +345,12 @@ class Store:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         assert self._around is not None
-        return await asyncio.get_running_loop().run_in_executor(self._around.threads, call)
+        loop = asyncio.get_running_loop()
+        try:
+            done = loop.run_in_executor(self._around.threads, call)
+        except RuntimeError as error:  # asked while the store was being closed
+            raise CatalogueError("the catalogue is closed") from error
+        return await done
 
 
 def _same(earlier: Stored, request: Request) -> str:

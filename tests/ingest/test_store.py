@@ -456,6 +456,23 @@ def test_closed_store_leaves_no_task_thread_or_descriptor(root: Path) -> None:
     run(main())
 
 
+def test_closed_store_refuses_all_that_is_asked(root: Path) -> None:
+    """A request that comes in under the shutdown is told to come again, and hangs nothing."""
+
+    async def main() -> None:
+        async with opened(settings(root), process=succeed) as (store, _):
+            pass
+        asked = (
+            store.start(EVERY), store.start(EVERY, "key"), store.cancel("s"), store.finished("s"),
+            store.directories("."), store.newest(), store.errors_after("s", 0),
+        )  # fmt: skip
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(answer, CatalogueError)
+            assert answer.status == 503
+
+    run(main())
+
+
 def test_unknown_session_is_not_found(root: Path) -> None:
     """Whatever is asked of it; a report says so before its first page."""
 
