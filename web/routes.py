@@ -167,9 +167,9 @@ class Routes:
     async def _status(self, request: Request, session_id: str) -> Response:
         self._count_poll(request, one=True)
         self._polling.check_sunset(datetime.now(UTC))
+        wait = wait_seconds(request.query)
         if "errors_after" in request.query:
             return await self._errors(session_id, request.query["errors_after"])
-        wait = wait_seconds(request.query)
         channel = await self._sessions.channel(session_id)
         return await self._polling.status(request, channel, wait)
 
