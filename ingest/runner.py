@@ -286,8 +286,7 @@ class Runner:
 
     def _size_batches(self, report: Report, *, whole: bool) -> None:
         if not whole:
-            # Halved at most: a worker that lost its core for a moment is no slower for it.
-            self._batch_files = max(1, report.finished, self._batch_files // 2)
+            self._batch_files = max(1, report.finished)
         elif report.seconds < BUDGET / 2 and report.finished == self._batch_files:
             self._batch_files = min(2 * self._batch_files, self._around.work.batch_files)
 
