@@ -28,8 +28,13 @@ __all__ = ["Application", "app", "create_app", "main"]
 
 SERVER_FLAGS = ("host", "port", "root_path", "log_level")
 
+TEXT_FORMAT = "%(levelname)-8s %(message)s"
+
 INTERRUPTED = 130
 """What a shell takes for "ended by Ctrl-C"."""
+
+NOT_READ = 141
+"""What a shell takes for "its output was read no further"."""
 
 app = create_app(partial(Settings.from_env, os.environ))
 
@@ -52,13 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # What is still in the buffer is written at the exit, and would fail there once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_READ
 
 
 def serve(flags: dict[str, Any]) -> int:
     """Serve over HTTP until told to stop."""
     server = {name: flags.pop(name) for name in SERVER_FLAGS}
+    as_json = flags.pop("log_format") == "json"
     settings = _settings(flags)
-    logging.basicConfig(level=server["log_level"].upper(), format="%(levelname)-8s %(message)s")
+    _set_up_log(server["log_level"], as_json=as_json)
+    if as_json:
+        server["log_config"] = None  # the server's own would be text
     if settings.token is None and not _is_loopback(server["host"]):
         _warn(
             f"{server['host']} can be reached from other machines, and no token is asked for; "
@@ -70,6 +82,8 @@ def serve(flags: dict[str, Any]) -> int:
 
 def run(flags: dict[str, Any]) -> int:
     """Ingest one directory without a server, and show it."""
+    if not os.path.isdir(flags["directory"]):
+        raise SettingsError(f"{flags['directory']!r} is no directory")
     as_json = flags.pop("json")
     fields = {name: flags.pop(name) for name in ("pattern", "max_files", "skip_existing")}
     flags["root"] = flags.pop("directory")
@@ -93,12 +107,18 @@ COMMANDS: Mapping[str, Callable[[dict[str, Any]], int]] = MappingProxyType(
 )
 
 
+def _set_up_log(level: str, *, as_json: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(cli.JsonFormatter() if as_json else logging.Formatter(TEXT_FORMAT))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ingest-stream",
         description="Ingest folders of files, with progress that is live.",
         epilog="Without a command it serves. Every setting can be given as INGEST_… in the "
-        "environment too; docs/api.md tells what each means.",
+        "environment too; docs/command-line.md tells what each means.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help=serve.__doc__, description=serve.__doc__))
@@ -113,6 +133,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root-path", default="", help="prefix that a proxy serves this below")
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
+    )
+    parser.add_argument(
+        "--log-format", default="text", choices=("text", "json"), help="a line of JSON each (text)"
     )
     _add_settings(parser, [field.name for field in fields(Settings)])
 
@@ -148,7 +171,12 @@ def _own_file(flags: Mapping[str, str]) -> str:
     """Name a catalogue for a directory, where programs keep what they go on from."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = state / "ingest-stream"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be made: {error.strerror}; name a file with --database"
+        ) from error
     root = os.fsencode(os.path.realpath(flags["root"]))
     return str(folder / f"{hashlib.sha256(root).hexdigest()[:16]}.db")
 

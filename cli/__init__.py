@@ -1,6 +1,7 @@
 """The service from a terminal: an ingest without a server, and a session followed anywhere."""
 
+from cli.logs import JsonFormatter
 from cli.run import run
 from cli.watch import watch
 
-__all__ = ["run", "watch"]
+__all__ = ["JsonFormatter", "run", "watch"]

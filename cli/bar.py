@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cli.follow import Lost
+from cli.words import in_words, printable
 
 try:
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -16,11 +15,12 @@ try:
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 except ImportError:  # the extra is not installed
     Progress = None  # type: ignore[assignment,misc]
 
 WIDE = 60
-"""Columns from which there is room for the time left and the current file."""
+"""Columns from which there is room for the counts and the time left."""
 
 
 def has_bar() -> bool:
@@ -29,7 +29,7 @@ def has_bar() -> bool:
 
 
 class Bar:
-    """A bar, the counts, and above it the failed files as they come."""
+    """A bar, the failed files above it as they come, and at the end one line instead of it."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -40,11 +40,13 @@ class Bar:
         ]
         if self._console.width >= WIDE:
             columns += [MofNCompleteColumn(), TimeRemainingColumn()]
-        self._progress = Progress(*columns, console=self._console, expand=True)
-        self._task = self._progress.add_task("finding", total=None)
+        self._progress = Progress(*columns, console=self._console, expand=True, transient=True)
+        self._task = self._progress.add_task("starting", total=None)
         self._progress.start()
+        self._newest: Mapping[str, Any] | None = None
 
     def snapshot(self, snapshot: Mapping[str, Any]) -> None:
+        self._newest = snapshot
         found = snapshot["status"] != "starting"
         self._progress.update(
             self._task,
@@ -54,16 +56,15 @@ class Bar:
         )
 
     def failed(self, file: str, message: str) -> None:
-        self._console.print(f"[red]failed[/] {escape(_clean(file))}: {escape(_clean(message))}")
+        text = f" {printable(file)}: {printable(message)}"
+        self._console.print(Text.assemble(("failed:", "red"), text))
 
-    def lost(self, lost: Lost) -> None:
+    def lost(self, reason: str) -> None:
+        del reason
         self._progress.update(self._task, description="reconnecting")
-        del lost
 
     def close(self) -> None:
-        """Leave the bar as it stands, and the cursor below it."""
+        """Leave in words how far it came."""
         self._progress.stop()
-
-
-def _clean(text: str) -> str:
-    return "".join(char if char.isprintable() else "�" for char in text)
+        if self._newest is not None:
+            self._console.print(Text(in_words(self._newest)))

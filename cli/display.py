@@ -1,14 +1,13 @@
 """What a terminal, a file or a program is shown of a session."""
 
+import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TextIO
 
 from cli.bar import Bar, has_bar
-from cli.follow import Lost
-
-EXIT_STATUS: Mapping[str, int] = {"completed": 0, "cancelled": 1, "error": 2}
+from cli.words import exit_status, in_words, printable
 
 
 class Display(Protocol):
@@ -18,7 +17,7 @@ class Display(Protocol):
 
     def failed(self, file: str, message: str) -> None: ...
 
-    def lost(self, lost: Lost) -> None: ...
+    def lost(self, reason: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -40,15 +39,15 @@ class Lines:
     def failed(self, file: str, message: str) -> None:
         print(f"failed: {printable(file)}: {printable(message)}", file=self._err, flush=True)
 
-    def lost(self, lost: Lost) -> None:
-        print(f"connection lost ({lost.reason}); trying again", file=self._err, flush=True)
+    def lost(self, reason: str) -> None:
+        print(f"connection lost ({printable(reason)}); trying again", file=self._err, flush=True)
 
     def close(self) -> None:
         """Leave nothing behind."""
 
 
 class JsonLines:
-    """Each snapshot as a line of JSON, for a program."""
+    """Each snapshot as a line of JSON, for a program, which finds all else in there."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -56,18 +55,18 @@ class JsonLines:
     def snapshot(self, snapshot: Mapping[str, Any]) -> None:
         print(json.dumps(snapshot), file=self._out, flush=True)
 
-    def failed(self, file: str, message: str) -> None:
-        """Nothing: a program finds the errors in the snapshots."""
+    def failed(self, file: str, message: str) -> None: ...
 
-    def lost(self, lost: Lost) -> None:
-        """Nothing: a program sees the next snapshot."""
+    def lost(self, reason: str) -> None: ...
 
-    def close(self) -> None:
-        """Leave nothing behind."""
+    def close(self) -> None: ...
 
 
 def choose(*, as_json: bool) -> Display:
     """Choose what suits where the output goes: a bar only for a terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name in letters that the terminal has not
+            stream.reconfigure(errors="replace")
     if as_json:
         return JsonLines(sys.stdout)
     if sys.stdout.isatty() and has_bar():
@@ -75,49 +74,33 @@ def choose(*, as_json: bool) -> Display:
     return Lines(sys.stdout, sys.stderr)
 
 
-class Errors:
-    """Passes on each failed file once, and knows the numbers of those that a snapshot left out."""
+class Follower:
+    """Puts a session on a display: every snapshot as it comes, and each failed file once."""
 
-    def __init__(self) -> None:
+    def __init__(self, display: Display) -> None:
+        self._display = display
         self._last = 0
+        self.exit_status = 1
+        """As of the newest snapshot; 1 as well for a session that is not at its end."""
 
-    def new_in(self, snapshot: Mapping[str, Any]) -> tuple[int, list[Mapping[str, Any]]]:
-        """Give how many errors were missed, and those in the snapshot not yet passed on."""
-        new = [error for error in snapshot["errors"] if error["n"] > self._last]
-        missed = new[0]["n"] - self._last - 1 if new else 0
-        if new:
-            self._last = new[-1]["n"]
-        return missed, new
+    def missing_after(self, snapshot: Mapping[str, Any]) -> int | None:
+        """Give the number after which errors are not in a snapshot; None if it has all of them."""
+        first = snapshot["errors"][0]["n"] if snapshot["errors"] else 1
+        return self._last if first > self._last + 1 else None
 
+    def errors(self, errors: Iterable[Mapping[str, Any]]) -> None:
+        """Show those that were not shown yet."""
+        for error in errors:
+            if error["n"] > self._last:
+                self._last = error["n"]
+                self._display.failed(error["file"], error["message"])
 
-def show(display: Display, errors: Errors, snapshot: Mapping[str, Any]) -> None:
-    """Show a snapshot and what is new among its errors."""
-    missed, new = errors.new_in(snapshot)
-    if missed:
-        display.failed(f"{missed:,} more files", "see the report")
-    for error in new:
-        display.failed(error["file"], error["message"])
-    display.snapshot(snapshot)
-
-
-def in_words(snapshot: Mapping[str, Any]) -> str:
-    """Say in one line where a session stands."""
-    stats = snapshot["stats"]
-    if snapshot["status"] == "starting":
-        return f"finding files: {snapshot['total_files']:,}"
-    counts = [f"{stats['done']:,} done"]
-    counts += [f"{stats['skipped_existing']:,} skipped"] if stats["skipped_existing"] else []
-    counts += [f"{stats['errors']:,} failed"] if stats["errors"] else []
-    line = f"{snapshot['status']}: {snapshot['progress']} %, {', '.join(counts)}"
-    return f"{line}: {printable(snapshot['error'])}" if snapshot["error"] else line
-
-
-def exit_status(snapshot: Mapping[str, Any]) -> int:
-    """Give 0 if every file is done, 1 if some failed or it was cancelled, 2 if it broke off."""
-    status = EXIT_STATUS[snapshot["status"]]
-    return status or int(snapshot["stats"]["errors"] > 0)
-
-
-def printable(text: str) -> str:
-    """Keep a file's name from steering the terminal."""
-    return "".join(char if char.isprintable() else "�" for char in text)
+    def snapshot(self, snapshot: Mapping[str, Any]) -> None:
+        """Show a snapshot and the errors in it."""
+        if (after := self.missing_after(snapshot)) is not None:
+            missing = snapshot["errors"][0]["n"] - after - 1
+            self._display.failed(f"{missing:,} more", "the report has them")
+        self.errors(snapshot["errors"])
+        self._display.snapshot(snapshot)
+        if snapshot["end_time"] is not None:
+            self.exit_status = exit_status(snapshot)

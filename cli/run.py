@@ -4,7 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from cli.display import Display, Errors, choose, exit_status, in_words, show
+from cli.display import Follower, choose
+from cli.words import in_words
 from ingest import IngestError, Settings
 from web import Application, create_app
 
@@ -18,7 +19,7 @@ async def run(settings: Settings, fields: Mapping[str, Any], *, as_json: bool) -
     display = choose(as_json=as_json)
     try:
         async with create_app(settings).lifespan() as app:
-            return await _follow(app, await _session(app, fields), display)
+            return await _follow(app, await _session(app, fields), Follower(display))
     except IngestError as error:
         print(f"ingest-stream: {error}", file=sys.stderr)
         return 2
@@ -34,10 +35,11 @@ async def _session(app: Application, fields: Mapping[str, Any]) -> str:
     return await app.start(**fields)
 
 
-async def _follow(app: Application, session_id: str, display: Display) -> int:
-    errors = Errors()
-    status = 1
+async def _follow(app: Application, session_id: str, follower: Follower) -> int:
     async for snapshot in app.watch(session_id):
-        show(display, errors, snapshot)
-        status = exit_status(snapshot) if snapshot["end_time"] else status
-    return status
+        while (after := follower.missing_after(snapshot)) is not None:
+            if not (page := await app.errors_after(session_id, after)):
+                break
+            follower.errors(page)
+        follower.snapshot(snapshot)
+    return follower.exit_status

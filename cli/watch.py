@@ -2,25 +2,28 @@
 
 import sys
 
-from cli.display import Errors, choose, exit_status, show
-from cli.follow import FollowError, Lost, follow
+from cli.display import Follower, choose
+from cli.follow import FollowError, Lost, errors_after, follow, stream_url
 
 
 def watch(url: str, *, token: str | None, as_json: bool) -> int:
     """Show the session at `url` until it ends, and give the exit status."""
-    errors = Errors()
-    status = 1
     display = choose(as_json=as_json)
+    follower = Follower(display)
     try:
-        for seen in follow(url, token):
+        target = stream_url(url)
+        for seen in follow(target, token):
             if isinstance(seen, Lost):
-                display.lost(seen)
-            else:
-                show(display, errors, seen)
-                status = exit_status(seen) if seen["end_time"] else status
+                display.lost(seen.reason)
+                continue
+            while (after := follower.missing_after(seen)) is not None:
+                if not (page := errors_after(target, token, after)):
+                    break
+                follower.errors(page)
+            follower.snapshot(seen)
     except FollowError as error:
         print(f"ingest-stream: {error}", file=sys.stderr)
         return 2
     finally:
         display.close()
-    return status
+    return follower.exit_status

@@ -165,6 +165,16 @@ class Application:
         """List the snapshots of the hundred sessions started last, the newest first."""
         return [orjson.loads(snapshot) for snapshot in await (await self._open()).sessions.newest()]
 
+    async def errors_after(self, session_id: str, n: int) -> list[dict[str, Any]]:
+        """
+        List a session's errors numbered above `n`, ascending, a thousand at most.
+
+        Raises:
+            IngestError: there is no such session.
+        """
+        errors, _ = await (await self._open()).sessions.errors_after(session_id, n)
+        return [error.to_json() for error in errors]
+
     async def watch(self, session_id: str) -> AsyncGenerator[Snapshot, None]:
         """
         Give the newest snapshot, and each newer one, until the session or the service ends.
