@@ -173,7 +173,7 @@ class Application:
             IngestError: there is no such session.
         """
         errors, _ = await (await self._open()).sessions.errors_after(session_id, n)
-        return [error.to_json() for error in errors]
+        return [{**error.to_json()} for error in errors]
 
     async def watch(self, session_id: str) -> AsyncGenerator[Snapshot, None]:
         """
