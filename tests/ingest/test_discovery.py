@@ -122,6 +122,23 @@ def test_no_more_than_the_limit_is_found(root: Path) -> None:
     assert len(find(root, limit=100)) == 9
 
 
+def test_no_folder_is_looked_into_beyond_the_limit(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten files of a million are found without reading the other folders."""
+    fill(root, [f"{folder}/file" for folder in "abcdef"])
+    looked: list[Any] = []
+    scandir = os.scandir
+
+    def look(path: Any) -> Any:
+        looked.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", look)
+    assert len(find(root, limit=2)) == 2
+    assert len(looked) == 3
+
+
 def test_files_of_the_service_are_left_out(root: Path) -> None:
     """Its database may lie in the tree; a hard link to it is it, too, and a namesake is not."""
     fill(root, ["ingest.db", "ingest.db-wal", "a", "sub/ingest.db"])
