@@ -140,19 +140,24 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
     """
     Give the ways to read a scope's path: (prefix, path below it), the likeliest first.
 
-    ASGI has `path` hold `root_path` in front; older servers and some frameworks strip it, and
-    some leave `root_path` empty too. Then `raw_path` may still tell what stands in front.
+    ASGI has `path` hold `root_path` in front. Starlette, mounted below a `root_path` that only the
+    host itself sets, has the end of it there; older servers strip it, and Litestar strips what it
+    does not add to `root_path`. Then `raw_path` may still tell what stands in front.
     """
     root = _text(scope.get("root_path", "")).rstrip("/")
     path = _text(scope["path"]).rstrip("/") or "/"
-    if root and (path == root or path.startswith(root + "/")):
-        yield root, path[len(root) :] or "/"
-    elif not root:
-        whole = unquote(_raw_path(scope)).rstrip("/")
-        if whole != path and whole.endswith(path.rstrip("/")):
-            yield whole.removesuffix(path.rstrip("/")), path
-            return
-    yield root, path
+    for at in (at for at, character in enumerate(root) if character == "/"):
+        end = root[at:]
+        if path == end or path.startswith(f"{end}/"):
+            yield root, path[len(end) :] or "/"
+    stripped = _stripped(scope, path)
+    yield (stripped if f"{stripped}/".startswith(f"{root}/") else root + stripped), path
+
+
+def _stripped(scope: Scope, path: str) -> str:
+    """Give what `raw_path` has in front of `path`, if anything."""
+    whole, below = _text(unquote(_raw_path(scope))).rstrip("/"), path.rstrip("/")
+    return whole.removesuffix(below) if whole.endswith(below) else ""
 
 
 def with_slash(request: Request) -> str | None:

@@ -54,6 +54,44 @@ def test_mounted_application_answers_under_its_prefix(tmp_path: Path, kind: str)
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        # Starlette and FastAPI, whose own root_path no path has in front
+        {"root_path": "/api/ingest", "path": "/ingest{}", "raw_path": "/ingest{}"},
+        {"root_path": "/api/ingest", "path": "/ingest{}"},
+        # Litestar, below the server's root_path, and below one that only a proxy knows
+        {"root_path": "/api", "path": "{}/", "raw_path": "/api/ingest{}"},
+        {"root_path": "/api", "path": "{}/", "raw_path": "/ingest{}"},
+        {"root_path": "/api/ingest", "path": "/api/ingest{}", "raw_path": "/api/ingest{}"},
+        {"root_path": "/api/ingest", "path": "{}", "raw_path": "/api/ingest{}"},
+        {"root_path": "/api/ingest", "path": "{}", "raw_path": "{}"},
+    ],
+)
+def test_prefixes_of_the_proxy_and_of_the_host_add_up(
+    tmp_path: Path, scope: dict[str, str]
+) -> None:
+    """A client's addresses have both in front, whatever of them the host's scope tells."""
+
+    def scope_below(path: str) -> dict[str, Any]:
+        given: dict[str, Any] = {name: value.format(path) for name, value in scope.items()}
+        given["path"] = given["path"].replace("//", "/")
+        return {**given, "raw_path": given.get("raw_path", "").encode()}
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as client:
+            asked = scope_below(f"{API}/process")
+            headers = {"content-type": "application/json"}
+            answer = await client.ask("POST", headers=headers, body=b"{}", **asked)
+            assert answer.status == 202, answer.body
+            status_url = f"/api/ingest{API}/status/{answer.json['session_id']}"
+            assert answer.header("location") == status_url
+            for path in ("/", "/healthz", "/static/app.js", f"{API}/status"):
+                assert (await client.ask("GET", **scope_below(path))).status == 200, path
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("kind", MOUNTS)
 def test_mounted_page_is_served(tmp_path: Path, kind: str) -> None:
     """The page is at the prefix with a slash behind it."""
