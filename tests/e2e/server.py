@@ -148,10 +148,12 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 def read_until(connection: socket.socket, wanted: bytes) -> bytes:
     """Read until something has come."""
+    deadline = time.monotonic() + DEADLINE  # heartbeats keep the socket's own from being reached
     received = b""
     while wanted not in received:
         data = connection.recv(65_536)
         assert data, received
+        assert time.monotonic() < deadline, received
         received += data
     return received
 
