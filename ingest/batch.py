@@ -118,7 +118,7 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
     until = begun + budget
     for packed in items:
         item = Item(*packed)
-        path = f"{root}/{os.fsdecode(item.path)}"
+        path = locate(root, item.path)
         status = None
         try:
             status = look(path)
@@ -142,6 +142,11 @@ def failure(item: Item, message: str) -> Report:
     return reporter.report(0.0)
 
 
+def locate(root: str, path: bytes) -> str:
+    """Give where a file lies, in the text form that any byte of a name survives (PEP 383)."""
+    return f"{root.rstrip('/')}/{os.fsdecode(path)}"
+
+
 def look(path: str) -> os.stat_result:
     """
     Look at a file before it is processed.
@@ -150,6 +155,8 @@ def look(path: str) -> os.stat_result:
         OSError: it is gone, or is no regular file any more (a FIFO would hang who opens it).
     """
     status = os.lstat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(0, "a folder, not a file; ingest it by itself")
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "no regular file any more")
     return status

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest.batch import BUDGET, Item, Report, Reporter, describe, look, run_batch, stamp
+from ingest.batch import BUDGET, Item, Report, Reporter, describe, locate, look, run_batch, stamp
 from ingest.errors import ExecutorError, MessageError
 from ingest.outcome import AsyncProcessor, Processor, check
 from ingest.pool import PoolBroken, PoolClosed, PoolError
@@ -113,7 +112,7 @@ class AsyncWork:
         (item,) = items
         reporter = Reporter()
         begun = time.perf_counter()
-        path = f"{root}/{os.fsdecode(item.path)}"
+        path = locate(root, item.path)
         status = None
         try:
             status = await asyncio.to_thread(look, path)

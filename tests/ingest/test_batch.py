@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.batch import MESSAGE_LIMIT, Item, describe, failure, look, run_batch, stamp
+from ingest.batch import MESSAGE_LIMIT, Item, describe, failure, locate, look, run_batch, stamp
 from ingest.errors import MessageError
 from ingest.outcome import Outcome
 
@@ -170,3 +170,16 @@ def test_look_does_not_follow_a_link(root: Path) -> None:
     (root / "link").symlink_to("a")
     with pytest.raises(OSError, match="no regular file"):
         look(str(root / "link"))
+
+
+def test_file_below_the_root_of_all_has_one_slash() -> None:
+    """A processor is given `/a`, not `//a`, which POSIX lets mean something else."""
+    assert locate("/", b"a") == "/a"
+    assert locate("/srv", b"a/b\xff") == "/srv/a/b\udcff"
+
+
+def test_folder_in_a_files_place_is_told_as_one(root: Path) -> None:
+    """A retry of a folder that could not be opened says what to do about it."""
+    (root / "folder").mkdir()
+    with pytest.raises(OSError, match="a folder, not a file"):
+        look(str(root / "folder"))
