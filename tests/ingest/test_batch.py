@@ -80,8 +80,12 @@ def test_link_fifo_folder_and_nothing_are_errors_unopened(root: Path) -> None:
     (root / "folder").mkdir()
     batch = items(b"link", b"fifo", b"folder", b"gone")
     report = run_batch(lambda _: pytest.fail("processed"), str(root), batch, 9.0)
-    kind = "no regular file any more"
-    assert [message for _, message in report.failed] == [kind] * 3 + ["No such file or directory"]
+    assert [message for _, message in report.failed] == [
+        "no regular file any more",
+        "no regular file any more",
+        "a folder, not a file; ingest it by itself",
+        "No such file or directory",
+    ]
     assert [row[3] for row in rows(report)] == [None] * 4
 
 
