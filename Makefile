@@ -15,8 +15,8 @@ run: $(VENV)/.run
 	@echo
 	@echo "  Open http://$(HOST):$(PORT)/ and press Start, or in another terminal:"
 	@echo
-	@echo "  curl -N http://$(HOST):$(PORT)\$$(curl -s -X POST http://$(HOST):$(PORT)/api/ingest/process \\"
-	@echo "    -H 'Content-Type: application/json' -d '{}' | sed 's/.*\"stream_url\":\"\\([^\"]*\\).*/\\1/')"
+	@echo "  curl -N http://$(HOST):$(PORT)\$$(curl -s http://$(HOST):$(PORT)/api/ingest/process \\"
+	@echo "    -H 'Content-Type: application/json' -d '{}' | grep -o '/api/ingest/stream/[^\"]*')"
 	@echo
 	@$(BIN)/ingest-stream --root "$(ROOT)" --host $(HOST) --port $(PORT)
 
