@@ -192,6 +192,7 @@ class Streams:
         self._open[stream] = None
         self._empty.clear()
         self._opened += 1
+        logger.info("stream opened; %d are open", len(self._open))
         self._arm()
         try:
             await stream.run(headers)
