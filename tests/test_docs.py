@@ -1,0 +1,201 @@
+"""The documents name what there is, and their links lead somewhere."""
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import app
+from ingest import Request, Settings, __version__
+from ingest.session import Session
+from ingest.store import Statistics
+from sse import Streams
+from web import errors
+from web.errors import HTTPError
+from web.metrics import Metrics
+from web.static import DESCRIPTION
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@cache
+def text(name: str) -> str:
+    return (ROOT / "docs" / name).read_text("utf-8")
+
+
+def words(name: str) -> set[str]:
+    """Give what is set as code in a document, whole and in its parts."""
+    spans = CODE.findall(text(name))
+    return {*spans, *(part for span in spans for part in re.findall(r"[\w./{}-]+", span))}
+
+
+def routes() -> Iterator[str]:
+    for path, item in json.loads(DESCRIPTION.read_text("utf-8"))["paths"].items():
+        yield from (f"{method.upper()} {path}" for method in item if method in ("get", "post"))
+
+
+def flags(command: str) -> set[str]:
+    """Ask the command line itself for a command's flags."""
+    (commands,) = (
+        action.choices
+        for action in app._parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return set(commands[command]._option_string_actions) - {"-h", "--help"}
+
+
+@pytest.mark.parametrize("route", list(routes()))
+def test_route_is_documented(route: str) -> None:
+    """Each method and path stands in the document of the API."""
+    assert re.search(rf"`{re.escape(route)}(\?[^`]*)?`", text("api.md")), route
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
+def test_setting_is_documented_with_its_default(field: Any) -> None:
+    """Each setting has a row in the table, with the default that it has."""
+    name = f"INGEST_{field.name.upper()}"
+    (row,) = re.findall(rf"^\| `{name}` \| (.+?) \|", text("api.md"), re.MULTILINE)
+    spoken = {"root": "the working directory", "workers": "number of cores"}
+    spoken |= {"processor": "the built-in one", "allowed_hosts": "`*`"}
+    default = field.default
+    if default in (None, ()):
+        wanted = "none"
+    else:
+        wanted = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+    assert row == spoken.get(field.name, wanted)
+
+
+@pytest.mark.parametrize("field", fields(Request), ids=lambda field: field.name)
+def test_field_of_a_start_is_documented_with_its_default(field: Any) -> None:
+    """Each field of a start request has a row, with the default that it has."""
+    (row,) = re.findall(rf"^\| `{field.name}` \| [^|]+ \| `(.+?)` \|", text("api.md"), re.MULTILINE)
+    assert json.loads(row) == field.default
+
+
+def test_snapshot_is_documented() -> None:
+    """Each field of the snapshot, each counter and each field of an error is in the document."""
+    session = Session("s", 0.0)
+    session.begin_processing(0.0)
+    snapshot = session.snapshot(1.0)
+    error = json.loads(DESCRIPTION.read_text("utf-8"))["components"]["schemas"]["FileError"]
+    wanted = {*snapshot, *snapshot["stats"], *error["properties"]}
+    assert wanted - words("api.md") == set()
+
+
+def test_states_are_documented() -> None:
+    """Each state of a session is named where the snapshot is described."""
+    schema = json.loads(DESCRIPTION.read_text("utf-8"))["components"]["schemas"]["Snapshot"]
+    assert set(schema["properties"]["status"]["enum"]) <= words("api.md")
+
+
+def test_record_of_the_report_is_documented() -> None:
+    """Each field of a report's record is in the document."""
+    schema = json.loads(DESCRIPTION.read_text("utf-8"))["components"]["schemas"]["Record"]
+    assert set(schema["properties"]) <= words("api.md")
+
+
+def test_error_statuses_are_documented() -> None:
+    """Each status that the service refuses with has a row that says when."""
+    classes = [each for each in vars(errors).values() if isinstance(each, type)]
+    found = {each.status for each in classes if issubclass(each, HTTPError)} - {HTTPError.status}
+    rows = set(re.findall(r"^\| `(\d{3})` \|", text("api.md"), re.MULTILINE))
+    assert {str(status) for status in found} == rows
+
+
+def test_metrics_are_documented() -> None:
+    """Each metric has a row, and each row is a metric that there is."""
+
+    class Nothing:
+        def statistics(self) -> Statistics:
+            return Statistics({}, {}, {}, 0)
+
+    made = Metrics(cast("Any", Nothing()), Streams())
+    found = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in made._registry.collect()
+    }
+    rows = re.findall(
+        r"^\| `(ingest_\w+)(?:\{[\w,]+\})?` \| (\w+) \|", text("operating.md"), re.MULTILINE
+    )
+    assert {name for name, _ in rows} == found
+
+
+def test_metrics_asked_for_are_there() -> None:
+    """Each name in the queries for panels and alarms is one of the table's."""
+    names = set(re.findall(r"^\| `(ingest_\w+)", text("operating.md"), re.MULTILINE))
+    used = {
+        re.sub(r"_bucket$", "", name)
+        for name in re.findall(r"\b(ingest_\w+)", text("operating.md"))
+    }
+    assert used == names
+
+
+@pytest.mark.parametrize("command", app.COMMANDS)
+def test_flags_are_documented(command: str) -> None:
+    """Each flag stands in its command's part of the document, or is one that is said of all."""
+    (part,) = re.findall(
+        rf"^## {command}$(.*?)^## ", text("command-line.md"), re.MULTILINE | re.DOTALL
+    )
+    assert set(re.findall(r"--[a-z][\w-]*", part)) >= flags(command)
+    assert set(re.findall(r"--[a-z][\w-]*", part)) <= flags("serve") | flags("run") | flags("watch")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    """Each link to another file has it there, and each to a heading has that heading."""
+    for link in LINK.findall(document.read_text("utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in set(map(slug, HEADING.findall(target.read_text("utf-8")))), link
+
+
+def slug(heading: str) -> str:
+    """Make a heading's anchor, as the usual forges do."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_document_can_be_found() -> None:
+    """From the first page each document is reached by links."""
+    found, pending = set[Path](), [ROOT / "README.md"]
+    while pending:
+        document = pending.pop()
+        if document not in found and document.suffix == ".md" and document.exists():
+            found.add(document)
+            links = LINK.findall(document.read_text("utf-8"))
+            pending += [(document.parent / link.partition("#")[0]).resolve() for link in links]
+    assert set(DOCUMENTS) - found == set()
+
+
+def test_modules_named_in_the_architecture_exist() -> None:
+    """The map of the code names no module that there is not, and none is left out."""
+    rows = re.findall(r"^\| (`[^|]+`) \|", text("architecture.md"), re.MULTILINE)
+    named = set[str]()
+    for row in rows:
+        folder = ""
+        for span in CODE.findall(row):
+            folder = span.rpartition("/")[0] or folder
+            named.add(f"{folder}/{span.rpartition('/')[2]}".rstrip("/"))
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def test_version_stands_in_one_place() -> None:
+    """The package's metadata and the documents take the version from one line of code."""
+    assert "version = attr: ingest.__version__" in (ROOT / "setup.cfg").read_text("utf-8")
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("*/*.py"), ROOT / "setup.cfg"]:
+        if path != ROOT / "ingest" / "__init__.py":
+            assert __version__ not in path.read_text("utf-8"), path
