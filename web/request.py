@@ -142,7 +142,8 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
 
     ASGI has `path` hold `root_path` in front. Starlette, mounted below a `root_path` that only the
     host itself sets, has the end of it there; older servers strip it, and Litestar strips what it
-    does not add to `root_path`. Then `raw_path` may still tell what stands in front.
+    does not add to `root_path`. Then `raw_path` may still tell what stands in front. uvicorn adds
+    it to a path too from which the proxy has not taken it.
     """
     root = _text(scope.get("root_path", "")).rstrip("/")
     path = _text(scope["path"]).rstrip("/") or "/"
@@ -150,6 +151,8 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
         end = root[at:]
         if path == end or path.startswith(f"{end}/"):
             yield root, path[len(end) :] or "/"
+    if root and f"{path}/".startswith(f"{root}{root}/"):
+        yield root, path[2 * len(root) :] or "/"
     stripped = _stripped(scope, path)
     yield (stripped if f"{stripped}/".startswith(f"{root}/") else root + stripped), path
 

@@ -14,6 +14,11 @@ MOUNTS: dict[str, dict[str, Any]] = {
         "path": "/ingest{}",
         "raw_path": "/ingest{}",
     },
+    "added to a full path": {
+        "root_path": "/ingest",
+        "path": "/ingest/ingest{}",
+        "raw_path": "/ingest/ingest{}",
+    },
     "stripped path": {"root_path": "/ingest", "path": "{}"},
     "slash after the prefix": {"root_path": "/ingest/", "path": "/ingest{}"},
     "stripped, slash at the end": {"root_path": "", "path": "{}/", "raw_path": "/ingest{}"},
@@ -111,6 +116,7 @@ def test_mounted_page_is_served(tmp_path: Path, kind: str) -> None:
     [
         {"root_path": "/in gest", "path": "/in gest"},
         {"root_path": "/in gest", "path": ""},
+        {"root_path": "/in gest", "path": "/in gest/in gest"},
         {"root_path": "", "path": "/", "raw_path": b"/in%20gest"},
     ],
 )
