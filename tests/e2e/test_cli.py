@@ -1,0 +1,227 @@
+"""The command line in processes of its own: into a file, into a terminal, through interruptions."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.server import DEADLINE, ROOT, Server, serve, until
+from tests.e2e.tools import need
+
+pytestmark = pytest.mark.e2e
+
+PROCESSOR = "tests.e2e.processors:told"
+HOSTILE = "a\x1b[2J\x1b]0;pwned\x07\n\u202eb.txt"
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
+
+
+def environ(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("INGEST_")}
+    own = {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state"), "LC_ALL": "C.UTF-8"}
+    return {**kept, **own, "PYTHONWARNINGS": "error"}
+
+
+def command(folder: Path, *flags: str) -> list[str]:
+    return [sys.executable, "-m", "app", "run", str(folder / "inbox"), *flags]
+
+
+def run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, with its output in pipes."""
+    return subprocess.run(
+        command(folder, *flags), env=environ(folder), cwd=folder, timeout=DEADLINE,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def files(folder: Path, count: int, told: str = "0") -> Path:
+    (folder / "inbox").mkdir()
+    for n in range(count):
+        (folder / "inbox" / f"{n:02}.txt").write_text(told)
+    return folder
+
+
+def test_run_into_a_pipe(tmp_path: Path) -> None:
+    """All done is status 0; there are lines to read, and no control code among them."""
+    found = run(files(tmp_path, 20))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.splitlines()[-1] == "completed: 100 %, 20 done"
+    assert not CONTROLS.search(found.stdout)
+
+
+def test_failed_files_are_told_and_steer_nothing(tmp_path: Path) -> None:
+    """Some failed is status 1; each has its line, though its name would clear the screen."""
+    files(tmp_path, 30, "0 no \x1b[31mimage")
+    (tmp_path / "inbox" / HOSTILE).write_text("0 bad")
+    found = run(tmp_path, "--processor", PROCESSOR)
+    assert found.returncode == 1
+    lines = found.stderr.splitlines()
+    assert len(lines) == 31
+    assert all(line.startswith("failed: ") for line in lines)
+    assert not CONTROLS.search(found.stdout + found.stderr)
+    assert "failed: a�[2J�]0;pwned���b.txt: ValueError: bad" in lines
+
+
+def test_json_is_for_programs(tmp_path: Path) -> None:
+    """Each line is a snapshot, the last one the end, and the progress never goes back."""
+    found = run(files(tmp_path, 20), "--json", "--min-interval", "0")
+    seen: list[Any] = [json.loads(line) for line in found.stdout.splitlines()]
+    assert (seen[-1]["status"], seen[-1]["processed_files"]) == ("completed", 20)
+    assert [one["progress"] for one in seen] == sorted(one["progress"] for one in seen)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--workers", "0"], "--workers"),
+        (["--max-files", "0"], "max_files"),
+        (["--processor", "no.such:thing"], "--processor"),
+        (["--database", "no/such/folder.db"], "--database"),
+    ],
+)
+def test_what_cannot_begin_is_status_2(tmp_path: Path, flags: list[str], words: str) -> None:
+    """One line says what is wrong, without a traceback."""
+    found = run(files(tmp_path, 1), *flags)
+    assert found.returncode == 2
+    assert found.stderr.count("\n") == 1
+    assert words in found.stderr
+
+
+def test_folder_that_is_none_is_status_2(tmp_path: Path) -> None:
+    """The message is about what was typed."""
+    found = run(tmp_path)
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "is no directory" in found.stderr
+
+
+def test_interrupted_command_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C is status 130; the same command does the rest, and no file twice."""
+    files(tmp_path, 30, "50")
+    flags = ("--processor", PROCESSOR, "--workers", "1", "--json")
+    process = subprocess.Popen(
+        command(tmp_path, *flags), env=environ(tmp_path), cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["processed_files"] >= 3:
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    _, told = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130
+    assert told == "ingest-stream: interrupted; the same command goes on from here\n"
+    again = run(tmp_path, *flags)
+    seen: list[Any] = [json.loads(line) for line in again.stdout.splitlines()]
+    assert again.returncode == 0
+    assert again.stderr.startswith("going on with what was interrupted; processing: ")
+    assert seen[0]["processed_files"] >= 3
+    assert (seen[-1]["stats"]["done"], seen[-1]["total_files"]) == (30, 30)
+
+
+def test_output_that_nobody_reads_ends_it_quietly(tmp_path: Path) -> None:
+    """`run DIR | head -1` ends without a traceback."""
+    line = " ".join(map(shlex.quote, command(files(tmp_path, 300), "--json")))
+    found = subprocess.run(
+        ["/bin/sh", "-c", f"{{ {line} --min-interval 0; echo $? >&2; }} | head -1"],
+        env=environ(tmp_path), cwd=tmp_path, timeout=DEADLINE,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.stdout.count("\n") == 1
+    assert found.stderr == "141\n"
+
+
+def test_watch_outlives_its_server(tmp_path: Path) -> None:
+    """The server is killed and comes back; who watches sees the end, and each failure once."""
+    files(tmp_path, 40, "60")
+    (tmp_path / "inbox" / "20.txt").write_text("0 bad")
+    settings = {"INGEST_PROCESSOR": PROCESSOR, "INGEST_WORKERS": "1", "INGEST_RETRY": "100"}
+    with serve(tmp_path, command="app", **settings) as server:
+        url = f"http://127.0.0.1:{server.port}/#{server.start()}"
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "app", "watch", url, "--json"], env=environ(tmp_path),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        server.stop(signal.SIGKILL)
+        port = str(server.port)
+    again = Server(tmp_path, ["app", "serve", "--port", port], **settings)
+    try:
+        out, err = watching.communicate(timeout=DEADLINE)
+    finally:
+        again.close()
+        watching.kill()
+    last = json.loads(out.splitlines()[-1])
+    assert (watching.returncode, err) == (1, "")
+    assert first["processed_files"] < last["processed_files"] == 40
+    assert last["status"] == "completed"
+
+
+def test_log_as_json(tmp_path: Path) -> None:
+    """With `--log-format json` every line of the log is an object, the server's own too."""
+    with serve(files(tmp_path, 1), "--log-format", "json", command="app") as server:
+        session_id = server.start()
+        until(lambda: f"session {session_id}: completed" in server.log)
+        server.stop()
+        lines = [json.loads(line) for line in server.log.splitlines()]
+    assert {"ingest", "uvicorn.error"} <= {line["logger"] for line in lines}
+    assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
+
+
+class Terminal:
+    """A terminal of tmux's, with a server of its own."""
+
+    def __init__(self, folder: Path, columns: int) -> None:
+        self._tmux = [need("tmux"), "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        self._folder = folder
+        self.ask("new-session", "-d", "-x", str(columns), "-y", "20", "/bin/sh")
+
+    def ask(self, *what: str) -> str:
+        return subprocess.run(
+            [*self._tmux, *what], env=environ(self._folder), cwd=self._folder,
+            check=True, capture_output=True, text=True, timeout=DEADLINE,
+        ).stdout  # fmt: skip
+
+    def type(self, line: str) -> None:
+        (self._folder / "typed").write_text(line)
+        self.ask("send-keys", ". ./typed", "Enter")
+
+    @property
+    def screen(self) -> list[str]:
+        return [line for line in self.ask("capture-pane", "-p").splitlines() if line.strip()]
+
+
+@pytest.fixture(params=[80, 40])
+def terminal(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    made = Terminal(tmp_path, request.param)
+    yield made
+    made.ask("kill-server")
+
+
+def test_bar_in_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
+    """While it runs one line is a bar, with failures above it; at the end there are words."""
+    files(tmp_path, 30, "40")
+    (tmp_path / "inbox" / HOSTILE).write_text("0 bad")
+    flags = ("--processor", PROCESSOR, "--workers", "1")
+    line = " ".join(map(shlex.quote, command(tmp_path, *flags)))
+    terminal.type(f"clear; {line}; echo status $?\n")
+    bars = set()
+    deadline = time.monotonic() + DEADLINE
+    while not any(line.startswith("status") for line in terminal.screen):
+        assert time.monotonic() < deadline, terminal.screen
+        bars |= {line for line in terminal.screen if line.startswith("processing")}
+        assert sum(line.startswith("processing") for line in terminal.screen) <= 1
+    words, status = [line for line in terminal.screen if line[:4] in ("comp", "stat")]
+    assert words == "completed: 100 %, 30 done, 1 failed"
+    assert status == "status 1"
+    assert len(bars) > 2
+    assert all("%" in line for line in bars)
+    assert "failed: a�[2J�]0;pwned���b.txt:" in " ".join(terminal.screen)
