@@ -46,11 +46,12 @@ def free_port() -> int:
 class Child:
     """A process in the foreground that listens on a port, and its log."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, secure: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self._log = folder / f"{name}.log"
+        self._secure = secure
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,7 +85,9 @@ class Child:
 
     def _listens(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                if self._secure:  # Caddy listens before it has its certificate
+                    trusting().wrap_socket(connection, server_hostname="localhost").close()
         except OSError:
             return False
         return True
@@ -181,7 +184,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def nginx(folder: Path, upstream: int, text: str) -> Child:
     """Start nginx with `text` inside `http { }`, and everything compressed that it can."""
-    child = Child(folder, "nginx")
+    child = Child(folder, "nginx", secure=True)
     chain, key = certificate(folder)
     main = f"""
         pid nginx.pid; error_log stderr; events {{}}
@@ -215,7 +218,7 @@ def deployed_nginx(folder: Path, upstream: int, changes: Mapping[str, str]) -> C
 
 def caddy(folder: Path, upstream: int, changes: Mapping[str, str]) -> Child:
     """Start Caddy as `deploy/Caddyfile` says; it makes its own certificate."""
-    child = Child(folder, "caddy")
+    child = Child(folder, "caddy", secure=True)
     values = {
         "ingest.example.com": f"localhost:{child.port}",
         UPSTREAM: f"127.0.0.1:{upstream}",
@@ -232,7 +235,7 @@ def caddy(folder: Path, upstream: int, changes: Mapping[str, str]) -> Child:
 
 def haproxy(folder: Path, upstream: int, changes: Mapping[str, str]) -> Child:
     """Start HAProxy as `deploy/haproxy.cfg` says."""
-    child = Child(folder, "haproxy")
+    child = Child(folder, "haproxy", secure=True)
     certificate(folder)
     values = {
         "/etc/haproxy/ingest.pem": str(folder / "cert.pem"),
