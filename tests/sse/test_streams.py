@@ -195,7 +195,7 @@ def test_answers_that_do_not_last_are_not_limited() -> None:
 
 
 def test_statistics_and_log_tell_of_streams(caplog: pytest.LogCaptureFixture) -> None:
-    """One line for each stream that ended: its time, what it was sent, what it skipped."""
+    """A line at a stream's opening, and one at its end: its time, what it was sent and skipped."""
 
     async def test() -> None:
         clock = Clock()
@@ -216,7 +216,10 @@ def test_statistics_and_log_tell_of_streams(caplog: pytest.LogCaptureFixture) ->
 
     with caplog.at_level(logging.INFO, "sse"):
         run(test())
-    assert caplog.messages == ["stream closed after 2.5 s: 3 frames sent, 1 skipped"]
+    assert caplog.messages == [
+        "stream opened; 1 are open",
+        "stream closed after 2.5 s: 3 frames sent, 1 skipped",
+    ]
 
 
 @pytest.mark.parametrize("name", ["heartbeat", "send_timeout"])
