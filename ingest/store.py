@@ -120,12 +120,14 @@ class Store:
 
     async def check(self) -> None:
         """
-        Find out whether sessions can be run: the catalogue is written to.
+        Find out whether sessions can be run: the catalogue is written to, workers are there.
 
         Raises:
             IngestError: they cannot; the text says why.
         """
+        assert self._around is not None
         await self._catalogue.check()
+        await self._around.work.check()
 
     async def open(self) -> None:
         """

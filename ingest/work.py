@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ingest.batch import BUDGET, Item, Report, Reporter, describe, locate, look, run_batch, stamp
 from ingest.errors import ExecutorError, MessageError
 from ingest.outcome import AsyncProcessor, Processor, check
-from ingest.pool import PoolBroken, PoolClosed, PoolError
+from ingest.pool import PoolBroken, PoolClosed, PoolError, WorkerPool
 
 BATCH_FILES = 256
 """Files in a batch at most: 20 ms of the smallest."""
@@ -41,6 +41,14 @@ class Work(Protocol):
         Raises:
             BatchError: nothing came back; a file of the batch ended its worker, say.
             ExecutorError: no batch can be done any more.
+        """
+
+    async def check(self) -> None:
+        """
+        Find out whether there is something that does batches.
+
+        Raises:
+            ExecutorError: there is not.
         """
 
 
@@ -86,6 +94,15 @@ class ExecutorWork:
         text = str(failure) if isinstance(failure, PoolError) else describe(failure, root)
         raise BatchError(text) from failure
 
+    async def check(self) -> None:
+        pool = self._executor
+        if isinstance(pool, WorkerPool) and not pool.statistics().workers:
+            # None could be started, and the next attempt is made when there is something to do.
+            try:
+                await asyncio.wrap_future(pool.submit(int))
+            except PoolError as error:
+                raise ExecutorError(str(error)) from error
+
     async def _wait(self, future: "Future[Report]", wrapped: "asyncio.Future[Report]") -> None:
         """Wait until it is done, or has been running for the time-out and up to a tenth more."""
         step = None if self._timeout is None else self._timeout / CHECKS
@@ -125,6 +142,9 @@ class AsyncWork:
         except Exception as error:  # noqa: BLE001 - a file's error, whatever it is
             reporter.failed(item, describe(error, root), status)
         return reporter.report(time.perf_counter() - begun)
+
+    async def check(self) -> None:
+        """Nothing: the event loop is there."""
 
     async def _call(self, path: Path, root: str) -> object:
         call = asyncio.ensure_future(_contained(self._process, path, root))

@@ -57,5 +57,5 @@ class Health:
         except IngestError as error:
             return str(error)
         except TimeoutError:
-            return f"the catalogue has not been written for {CHECK_SECONDS:g} s"
+            return f"the catalogue, or the workers, take longer than {CHECK_SECONDS:g} s"
         return ""
