@@ -26,6 +26,7 @@ from tests.e2e.proxy_servers import (
     haproxy,
     nginx,
 )
+from tests.e2e.server import until
 
 pytestmark = pytest.mark.e2e
 
@@ -76,13 +77,6 @@ def is_plain(site: Site) -> bool:
 
 def events(raw: bytes) -> list[Any]:
     return [json.loads(event.data) for event in Parser().feed(raw)]
-
-
-def until(fact: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)
 
 
 def test_event_comes_while_its_session_runs(site: Site) -> None:
