@@ -2,19 +2,16 @@
 
 import asyncio
 import signal
-from pathlib import Path
+import sys
 from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from ingest import Settings
-from web import create_app
-
-app = create_app(Settings(root=Path("inbox")))
+from app import app
 
 
-async def main() -> None:
+async def main(port: int) -> None:
     """Serve until a signal, then end the streams, then the server."""
     told_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -25,11 +22,10 @@ async def main() -> None:
         await app.drain()
 
     config = Config()
-    config.bind = ["127.0.0.1:8000"]
-    config.accesslog = None
-    served: Any = app
+    config.bind = [f"127.0.0.1:{port}"]
+    served: Any = app  # Hypercorn's types for ASGI are narrower than ASGI
     await serve(served, config, shutdown_trigger=stop)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000))

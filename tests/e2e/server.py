@@ -139,10 +139,12 @@ def until(fact: Any) -> None:
 
 def read_to_end(connection: socket.socket) -> bytes:
     """Read until the server closes."""
+    deadline = time.monotonic() + DEADLINE
     received = b""
     with contextlib.suppress(ConnectionResetError):
         while data := connection.recv(65_536):
             received += data
+            assert time.monotonic() < deadline, received
     return received
 
 
