@@ -23,6 +23,13 @@ Long enough that handing it over, some 0.3 ms, is lost in it; short enough that 
 small files move and that a session waits little for its turn.
 """
 
+LARGE = 1024 * 1024
+"""
+Bytes from which a file begins a batch, if it is not the first of one.
+
+What takes long must not hold back the outcomes of the files before it, which are told together.
+"""
+
 CONTROLS = re.compile("[\x00-\x1f\x7f]+")
 
 MESSAGE_LIMIT = 500
@@ -66,6 +73,11 @@ class Reporter:
         self._rows: list[object] = []
         self._counters: Counter[str] = Counter()
         self._report = Report()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to report."""
+        return bool(self._rows)
 
     def done(self, item: Item, status: os.stat_result, checked: Checked) -> None:
         self._report.done += 1
@@ -122,6 +134,8 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
         status = None
         try:
             status = look(path)
+            if status.st_size >= LARGE and reporter.begun:
+                break
             if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:

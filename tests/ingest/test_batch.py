@@ -8,7 +8,17 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.batch import MESSAGE_LIMIT, Item, describe, failure, locate, look, run_batch, stamp
+from ingest.batch import (
+    LARGE,
+    MESSAGE_LIMIT,
+    Item,
+    describe,
+    failure,
+    locate,
+    look,
+    run_batch,
+    stamp,
+)
 from ingest.errors import MessageError
 from ingest.outcome import Outcome
 
@@ -187,3 +197,11 @@ def test_folder_in_a_files_place_is_told_as_one(root: Path) -> None:
     (root / "folder").mkdir()
     with pytest.raises(OSError, match="a folder, not a file"):
         look(str(root / "folder"))
+
+
+def test_large_file_begins_a_batch(root: Path) -> None:
+    """Small files are told before a large one is begun; one that comes first is not put off."""
+    fill(root, [b"a", b"large", b"z"])
+    os.truncate(root / "large", LARGE)
+    assert run_batch(lambda _: None, str(root), items(b"a", b"large", b"z"), 9.0).finished == 1
+    assert run_batch(lambda _: None, str(root), items(b"large", b"z"), 9.0).finished == 2
