@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import deployment, machine
 from benchmarks.bench import Bench, Result
-from benchmarks.measures import fanout, growth, idle, ingest, lag, wire
+from benchmarks.measures import delivery, fanout, growth, idle, ingest, lag, wire
 from benchmarks.processes import BenchmarkError
 
 HERE = Path(__file__).parent
@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 MEASURES: Mapping[str, Callable[[Bench], list[Result]]] = {
     "lag": lag.run,
     "fanout": fanout.run,
+    "delivery": delivery.run,
     "idle": idle.run,
     "ingest": ingest.run,
     "wire": wire.run,

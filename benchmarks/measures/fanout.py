@@ -30,15 +30,15 @@ def run(bench: Bench) -> list[Result]:
     for streams in (100,) if bench.quick else bench.counts(1, 10, 100, STREAMS, 10_000):
         repeats = bench.repeats if streams in (100, STREAMS) else 1
         cases = {
-            contender.name: partial(_measure, bench, contender, streams)
+            contender.name: partial(measure_one, bench, contender, streams)
             for contender in contenders.installed(quick=bench.quick)
         }
         samples = interleave(f"fan-out to {streams}", repeats, cases)
         limit = median(s.events_per_second for s in samples[BARE.name])
         for name, found in samples.items():
-            row = _row(name, streams, found, limit)
-            result.rows.append(row)
-            throughput.setdefault(name, []).append((streams, float(row["events/s"])))
+            cells = row(name, streams, found, limit)
+            result.rows.append(cells)
+            throughput.setdefault(name, []).append((streams, float(cells["events/s"])))
     result.notes.append(
         "The next event is published when the one before was handed to every connection. "
         "A client that used less than all of its core was not what held a server back."
@@ -48,13 +48,13 @@ def run(bench: Bench) -> list[Result]:
     return [result]
 
 
-def _measure(bench: Bench, contender: Contender, streams: int) -> Sample:
+def measure_one(bench: Bench, contender: Contender, streams: int) -> Sample:
     with contender.serve(bench.cores.server, streams=streams, rate=0) as server:
         watch = Watch("/stream", streams, seconds=bench.seconds)
         return measure(server, bench.client, watch, bench.cores)
 
 
-def _row(name: str, streams: int, samples: list[Sample], limit: float) -> dict[str, str | float]:
+def row(name: str, streams: int, samples: list[Sample], limit: float) -> dict[str, str | float]:
     rates = [sample.events_per_second for sample in samples]
     share = median(sample.client_share for sample in samples)
     return {
