@@ -113,7 +113,7 @@ class Fanout:
     async def delivered(self) -> None:
         await self._all_sent.wait()
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         await send(dict(START))
@@ -141,7 +141,7 @@ def main() -> None:
 
     def make(_: Load) -> tuple[Any, Target]:
         fanout = Fanout(way())
-        return fanout.serve, fanout
+        return fanout, fanout
 
     run(make)
 
