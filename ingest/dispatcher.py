@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .calls import Call, CallTimedOut, PoolBroken, PoolClosed, PoolError, WorkerDied
-from .worker_process import WorkerProcess
+from ingest.calls import Call, CallTimedOut, PoolBroken, PoolClosed, PoolError, WorkerDied
+from ingest.worker_process import WorkerProcess
 
 logger = logging.getLogger("ingest")
 

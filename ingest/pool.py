@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
-from .calls import (
+from ingest.calls import (
     Call,
     CallTimedOut,
     PoolBroken,
@@ -22,8 +22,8 @@ from .calls import (
     WorkerDied,
     WorkerTraceback,
 )
-from .dispatcher import Dispatcher, PoolStatistics
-from .worker_process import SCRIPT
+from ingest.dispatcher import Dispatcher, PoolStatistics
+from ingest.worker_process import SCRIPT
 
 __all__ = [
     "CallTimedOut",

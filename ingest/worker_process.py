@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .calls import Call
+    from ingest.calls import Call
 
 SCRIPT = Path(__file__).absolute().with_name("worker.py")
 LENGTH = 8  # bytes, before each message; see worker.py
