@@ -38,7 +38,8 @@ page:
 	node --test tests/page/*.test.js
 
 e2e: $(VENV)/.test $(MODULES)/.installed
-	$(BIN)/python -m pytest -m e2e
+	# Browsers and servers mostly wait. One that fails on a machine busy with others gets one more try.
+	$(BIN)/python -m pytest -m e2e -n 3 --dist loadfile --reruns 1
 
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults

@@ -68,7 +68,7 @@ def end_and_restart(bench: Bench) -> Iterator[Row]:
         ]
         before = [server.snapshot(session_id) for session_id in sessions]
         server.kill()
-        server.settings = {**server.settings, "retention": 3}
+        server.settings = {**server.settings, "retention": 10}
         server.start()
         after = [server.snapshot(session_id) for session_id in sessions]
         watchers = [Watcher(server.host, server.port, session_id) for session_id in sessions]
@@ -110,7 +110,7 @@ def _cancel(server: Server, tree: Tree) -> Row:
 
 def _forgotten(server: Server, sessions: list[str]) -> Row:
     begun = time.monotonic()
-    while time.monotonic() - begun < 20:
+    while time.monotonic() - begun < 40:
         answers = {server.get(f"/api/ingest/status/{each}").status for each in sessions}
         if answers == {404}:
             break
