@@ -37,8 +37,8 @@ unit: $(VENV)/.test
 page:
 	node --test tests/page/*.test.js
 
+# They mostly wait. One that fails on a machine busy with others gets one more try.
 e2e: $(VENV)/.test $(MODULES)/.installed
-	# Browsers and servers mostly wait. One that fails on a machine busy with others gets one more try.
 	$(BIN)/python -m pytest -m e2e -n 3 --dist loadfile --reruns 1
 
 faults: $(VENV)/.test
