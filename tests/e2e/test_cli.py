@@ -24,8 +24,12 @@ HOSTILE = "a\x1b[2J\x1b]0;pwned\x07\n\u202eb.txt"
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 
 
+OVERRIDES = re.compile("INGEST_|(COLUMNS|LINES|NO_COLOR|FORCE_COLOR|TTY_COMPATIBLE)$")
+"""Variables by which whoever runs the tests would decide what the command does and shows."""
+
+
 def environ(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("INGEST_")}
+    kept = {name: value for name, value in os.environ.items() if not OVERRIDES.match(name)}
     own = {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state"), "LC_ALL": "C.UTF-8"}
     return {**kept, **own, "PYTHONWARNINGS": "error"}
 
