@@ -3,21 +3,25 @@
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.processes import Server
+from benchmarks.servers import nchan
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server of events; `needs` is the package without which it is left out."""
+    """A server of events; `needs` is the package, or file, without which it is left out."""
 
     name: str
     module: str
     arguments: Sequence[str] = ()
-    needs: str | None = None
+    needs: str | Path | None = None
 
     @property
     def installed(self) -> bool:
+        if isinstance(self.needs, Path):
+            return self.needs.exists()
         return self.needs is None or importlib.util.find_spec(self.needs) is not None
 
     def serve(
@@ -36,6 +40,7 @@ CONTENDERS = (
     BARE,
     STREAMS,
     Contender("sse (ours), asyncio's loop", "channel", ("--loop=asyncio",), "uvloop"),
+    Contender("nchan (in C, in nginx)", "nchan", needs=nchan.MODULE),
     Contender("aiohttp-sse", "aiohttp_sse", needs="aiohttp_sse"),
     Contender("sse-starlette", "sse_starlette", needs="sse_starlette"),
     Contender("FastAPI's SSE", "fastapi_sse", needs="fastapi"),

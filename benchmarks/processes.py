@@ -152,10 +152,10 @@ class Client(Process):
     def __init__(
         self, program: Sequence[str], port: int, watch: Watch, cores: frozenset[int]
     ) -> None:
-        mode = "stream" if watch.interval is None else "poll"
+        mode, accept = ("poll", "*/*") if watch.interval else ("stream", "text/event-stream")
         numbers = (watch.connections, watch.warmup, watch.seconds, watch.interval or 0, watch.rate)
         command = [*program, mode, HOST, str(port), watch.path, *map(str, numbers)]
-        super().__init__([*command, *watch.headers], cores, piped=True)
+        super().__init__([*command, f"Accept: {accept}", *watch.headers], cores, piped=True)
         with contextlib.suppress(PermissionError):
             # Beside busy workers the client must not be what lags.
             os.setpriority(os.PRIO_PROCESS, self.pid, -10)
