@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ApiError, ask, startSession } from "../../web/page/api.js";
 import { countFiles } from "../../web/page/count.js";
 import * as patterns from "../../web/page/patterns.js";
+import { say } from "../../web/page/strings.js";
 import { fakeFetch } from "./fakes.js";
 
 test("no pattern is every pattern", () => {
@@ -31,22 +32,44 @@ const files = { a: 1, b: 2, "a/x": 4 };
 const list = async (path) => ({ path, directories: tree[path].map((p) => ({ name: p, path: p, files: files[p] })) });
 
 test("the number of files is that of the whole tree, or of the one folder", async () => {
-  assert.equal(await countFiles(await list("."), 8, true, list), 15);
-  assert.equal(await countFiles(await list("."), 8, false, list), 8);
+  assert.deepEqual(await countFiles(await list("."), 8, true, list), { files: 15, whole: true });
+  assert.deepEqual(await countFiles(await list("."), 8, false, list), { files: 8, whole: true });
 });
 
-test("a folder whose own number is not known has none", async () => {
-  assert.equal(await countFiles(await list("."), null, true, list), null);
+test("each folder inside is told of with all that is below it", async () => {
+  const told = [];
+  await countFiles(await list("."), 8, true, list, (...what) => told.push(what));
+  assert.deepEqual(told.sort(), [["a", 5, true], ["b", 2, true]]);
 });
 
-test("a tree that takes too many questions has no number", async () => {
+test("a folder whose own number is not known has at least what is below it", async () => {
+  assert.deepEqual(await countFiles(await list("."), null, true, list), { files: 7, whole: false });
+});
+
+test("a tree that takes too many questions has at least what was found", async () => {
   let asked = 0;
+  const told = [];
   const endless = async (path) => {
     asked += 1;
     return { path, directories: [{ name: "x", path: `${path}/x`, files: 1 }] };
   };
-  assert.equal(await countFiles(await endless("."), 1, true, endless), null);
-  assert.ok(asked < 100);
+  const { files: found, whole } = await countFiles(await endless("."), 1, true, endless, (...what) => told.push(what));
+  assert.equal(whole, false);
+  assert.ok(asked < 300);
+  assert.deepEqual(told, [["./x", found - 1, false]]);
+});
+
+test("a folder that cannot be asked for leaves the number open", async () => {
+  const broken = async (path) => (path === "a/x" ? Promise.reject(new ApiError(0)) : list(path));
+  assert.deepEqual(await countFiles(await list("."), 8, true, broken), { files: 15, whole: false });
+});
+
+test("the line beside the button says what is taken, and promises no number that is not known", () => {
+  const from = say.from("photos", true);
+  assert.equal(say.takes(from, true, { files: 9, whole: true }), "From “photos” and the folders inside.");
+  assert.match(say.takes(from, true, { files: 9000, whole: false }), /^At least 9,000 files/);
+  assert.match(say.takes(from, false, { files: 9, whole: true }), /^Those of 9 files that match/);
+  assert.match(say.takes(say.from(null, false), false, null), /^The files that match, from the top folder alone/);
 });
 
 test("a problem document names the fields; its detail is the message", async () => {

@@ -8,6 +8,8 @@ import { say, text, trouble } from "./strings.js";
 /** Folders shown at once; more are found with the filter. */
 const SHOWN = 300;
 const FILTER_FROM = 12;
+/** Of a deep path the root and so many of the last folders stand in the breadcrumbs. */
+const LAST_CRUMBS = 3;
 
 export class Picker {
   #root;
@@ -15,7 +17,9 @@ export class Picker {
   #changed;
   #listing = null;
   #own = new Map();
+  #counts = new Map();
   #asked = 0;
+  #opening = null;
 
   /** `changed(listing, own)` follows each move; `own` is the number of files right in the folder. */
   constructor(root, fetch, changed) {
@@ -32,16 +36,37 @@ export class Picker {
   }
 
   /** Opens a folder; with `focus` the keyboard goes on in it. */
-  async open(path, focus = false) {
-    const asked = ++this.#asked;
+  open(path, focus = false) {
+    const opening = this.#load(path, focus, ++this.#asked).finally(() => {
+      if (this.#opening === opening) this.#opening = null;
+    });
+    this.#opening = opening;
+  }
+
+  /** Waits for the folder that is being opened, if one is; false if it could not be. */
+  async settled() {
+    let opened = true;
+    while (this.#opening !== null) opened = await this.#opening;
+    return opened;
+  }
+
+  async #load(path, focus, asked) {
     if (this.#listing === null) setMessage(part(this.#root, "empty"), text.loadingFolders);
     try {
       const listing = await ask(this.#fetch, paths.directories(path));
-      if (asked !== this.#asked) return;
-      this.#show(listing, focus);
+      if (asked === this.#asked) this.#show(listing, focus);
+      return true;
     } catch (error) {
       if (asked === this.#asked) this.#fail(error);
+      return false;
     }
+  }
+
+  /** Shows how many files a folder of the list holds with all that is below it; null: forget all. */
+  count(path, words) {
+    if (path === null) this.#counts.clear();
+    else this.#counts.set(path, words);
+    for (const button of this.#buttons()) if (path === null || button.dataset.path === path) this.#label(button);
   }
 
   #show(listing, focus) {
@@ -72,16 +97,21 @@ export class Picker {
   #paintCrumbs() {
     const names = this.path.split("/").filter((name) => name !== "" && name !== ".");
     const steps = [[".", say.root], ...names.map((name, i) => [names.slice(0, i + 1).join("/"), visible(name)])];
+    const cut = steps.length - LAST_CRUMBS - 1;
+    // The folders between would take lines; "…" leads to the lowest of them.
+    if (cut > 1) steps.splice(1, cut, [steps[cut][0], "…", say.upTo(steps[cut][1])]);
     part(this.#root, "crumbs").replaceChildren(
-      ...steps.map(([path, name], i) => this.#crumb(path, name, i === steps.length - 1)),
+      ...steps.map(([path, name, label], i) => this.#crumb(path, name, i === steps.length - 1, label)),
     );
   }
 
-  #crumb(path, name, current) {
+  #crumb(path, name, current, label = null) {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = name;
+    button.title = label ?? name;
+    if (label) button.setAttribute("aria-label", label);
     if (current) button.setAttribute("aria-current", "location");
     button.addEventListener("click", () => this.open(path, true));
     button.addEventListener("keydown", (event) => current && this.#onKey(event));
@@ -107,10 +137,20 @@ export class Picker {
     const item = clone("t-folder");
     const button = item.firstElementChild;
     button.querySelector("bdi").textContent = visible(name);
-    setText(button.querySelector(".count"), files ? say.files(files) : "");
-    button.setAttribute("aria-label", say.openFolder(visible(name), files));
+    button.querySelector("bdi").title = visible(name);
+    [button.dataset.path, button.dataset.files] = [path, files];
+    this.#label(button);
     button.addEventListener("click", () => this.open(path, true));
     return item;
+  }
+
+  /** Until more is known a folder is labelled with the files right in it, if it holds any. */
+  #label(button) {
+    const { path, files } = button.dataset;
+    const words = this.#counts.get(path) ?? (Number(files) ? say.files(Number(files)) : "");
+    setText(button.querySelector(".count"), words);
+    const name = button.querySelector("bdi").textContent;
+    button.setAttribute("aria-label", words ? say.openFolder(name, words) : name);
   }
 
   #buttons() {

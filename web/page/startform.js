@@ -3,6 +3,7 @@
 import { ask, paths, randomKey, startSession } from "./api.js";
 import { countFiles } from "./count.js";
 import { part, setMessage, setText } from "./dom.js";
+import { visible } from "./names.js";
 import * as patterns from "./patterns.js";
 import { Picker } from "./picker.js";
 import { say, text, trouble } from "./strings.js";
@@ -61,9 +62,9 @@ export class StartForm {
     }
     part(this.#form, "add").addEventListener("click", () => this.#add());
     pattern.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || pattern.value.trim() === "") return;
-      event.preventDefault();
-      this.#add();
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // one Enter too many must not start a session
+      if (pattern.value.trim() !== "") this.#add();
     });
     recursive.addEventListener("change", () => this.#recount());
     limit.addEventListener("input", () => this.#paintButton());
@@ -113,25 +114,30 @@ export class StartForm {
     const counting = (this.#counting = new AbortController());
     const timer = setTimeout(() => counting.abort(), COUNT_TIME);
     this.#count = null;
+    this.#picker.count(null);
     this.#paintButton();
     const list = (path) => ask(this.#fetch, paths.directories(path), { signal: counting.signal });
-    const count = await countFiles(this.#listing, this.#own, this.#form.elements.recursive.checked, list);
+    const below = (path, files, whole) => {
+      if (counting === this.#counting) this.#picker.count(path, whole ? say.filesBelow(files) : say.filesAtLeast(files));
+    };
+    const count = await countFiles(this.#listing, this.#own, this.#form.elements.recursive.checked, list, below);
     clearTimeout(timer);
     if (counting !== this.#counting) return;
     this.#count = count;
     this.#paintButton();
   }
 
-  /** The number is promised only if every file counts; else it is what is chosen among. */
+  /** The button promises a number only if every file counts; the line beside it says what is taken. */
   #paintButton() {
     const button = part(this.#form, "start");
     const limit = this.#limit() ?? Infinity;
     const every = this.#chosen.length === 0;
-    const known = this.#count !== null && !Number.isNaN(limit);
-    const count = known && every ? say.startCount(Math.min(this.#count, limit)) : text.start;
-    setText(button, this.#busy ? text.starting : count);
+    const promised = this.#count?.whole && every && !Number.isNaN(limit);
+    const words = promised ? say.startCount(Math.min(this.#count.files, limit)) : text.start;
+    setText(button, this.#busy ? text.starting : words);
     button.setAttribute("aria-disabled", String(this.#busy));
-    setText(part(this.#form, "among"), known && !every ? say.amongCount(this.#count) : "");
+    const from = say.from(nameOf(this.#picker.path), this.#form.elements.recursive.checked);
+    setText(part(this.#form, "among"), say.takes(from, every, this.#count));
   }
 
   /** Null for no limit, NaN for what is none. */
@@ -146,6 +152,8 @@ export class StartForm {
   async #submit() {
     if (this.#busy) return;
     if (this.#form.elements.pattern.value.trim() !== "") this.#add();
+    // A folder that was clicked a moment ago is the one that is meant, not the one before it.
+    if (!(await this.#opened())) return;
     this.#clear();
     const limit = this.#limit();
     if (Number.isNaN(limit)) {
@@ -162,12 +170,23 @@ export class StartForm {
     await this.#send(body);
   }
 
+  async #opened() {
+    this.#setBusy(true);
+    const opened = await this.#picker.settled();
+    this.#setBusy(false);
+    return opened;
+  }
+
+  #setBusy(busy) {
+    this.#busy = busy;
+    this.#paintButton();
+  }
+
   /** The same wish sent again, after an answer that got lost, must not start a second session. */
   async #send(body) {
     const wish = JSON.stringify(body);
     if (this.#attempt?.wish !== wish) this.#attempt = { wish, key: randomKey() };
-    this.#busy = true;
-    this.#paintButton();
+    this.#setBusy(true);
     try {
       const snapshot = await startSession(this.#fetch, body, this.#attempt.key);
       this.#attempt = null;
@@ -175,8 +194,7 @@ export class StartForm {
     } catch (error) {
       this.#refused(error);
     } finally {
-      this.#busy = false;
-      this.#paintButton();
+      this.#setBusy(false);
     }
   }
 
@@ -211,3 +229,5 @@ export class StartForm {
 }
 
 const OPTIONS = new Set(["skip_existing"]);
+
+const nameOf = (path) => (path === "." || path === "" ? null : visible(path.slice(path.lastIndexOf("/") + 1)));

@@ -31,7 +31,7 @@ export const text = {
   setDocuments: "Documents",
   chosenPatterns: "Chosen patterns",
   addPattern: "Add a pattern",
-  patternExample: "*.raw",
+  patternExample: "Pattern, like *.raw",
   add: "Add",
   options: "Options",
   limit: "Stop after",
@@ -170,10 +170,23 @@ export const say = {
   sessionName: (id) => `${text.session} ${id.slice(0, 8)}`,
   retryName: (name) => `Retry of ${name}`,
   startCount: (n) => `${text.start} · ${files(n)}`,
-  amongCount: (n) => `Among ${files(n)} in there, those that match.`,
+  /** What a session takes its files from; a folder of null is the root. */
+  from: (folder, recursive) => {
+    if (folder === null) return recursive ? "all folders" : "the top folder alone";
+    return recursive ? `“${folder}” and the folders inside` : `“${folder}” alone`;
+  },
+  takes: (from, every, count) => {
+    const known = count && count.files > 0;
+    if (every) return known && !count.whole ? `At least ${files(count.files)}, from ${from}.` : `From ${from}.`;
+    if (!known) return `The files that match, from ${from}.`;
+    return `Those of ${count.whole ? "" : "at least "}${files(count.files)} that match, from ${from}.`;
+  },
+  filesBelow: (n) => (n === 0 ? "empty" : files(n)),
+  filesAtLeast: (n) => (n === 0 ? "" : `${number.format(n)}+ files`),
   foldersCut: (shown, all) => `${number.format(shown)} of ${number.format(all)} folders shown; filter to see others.`,
   root: "All folders",
-  openFolder: (name, n) => `${name}, ${files(n)}`,
+  openFolder: (name, count) => `${name}, ${count}`,
+  upTo: (name) => `Up to ${name}`,
   removePattern: (pattern) => `Remove ${pattern}`,
   errorCount: (n) => plural(n, "error", "errors"),
   errorsCut: (n) => `The newest ${number.format(n)} are listed; the report has them all.`,
@@ -196,7 +209,7 @@ export const trouble = {
   answer: (status) => `The server answered with ${status}.`,
   folderGone: "This folder is not there.",
   folderForbidden: "This folder is outside of what may be read.",
-  limit: "A whole number from 1, or nothing.",
+  limit: "Give a whole number from 1 up, or leave this empty for no limit.",
 };
 
 const two = (n) => String(n).padStart(2, "0");

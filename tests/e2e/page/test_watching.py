@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import WATCH_BAR, badge, bar_went_back, complete, count
 from tests.e2e.page.conftest import OpenTabs
@@ -174,6 +174,88 @@ def test_list_of_sessions_is_live(server: Server, open_tabs: OpenTabs) -> None:
     item = page.locator(f'nav a[href="#{server.begin("listed")}"]')
     expect(item).to_be_visible()
     expect(item).to_contain_text("Completed")
+
+
+def start_while_opening(page: Page, folder: str) -> Route:
+    """Click a folder and Start at once; give the request for the folder, which is held."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    button = page.get_by_role("button", name=re.compile(f"^{folder},"))
+    button.wait_for()
+    listing = re.compile(rf"directories\?path={folder}$")
+    page.route(listing, hold)
+    with page.expect_request(listing):
+        button.click()
+    page.locator("[data-start]").click()
+    expect(page.locator("[data-start]")).to_have_text("Starting…")
+    return held[0]
+
+
+def test_start_takes_the_folder_clicked_last(server: Server, open_tabs: OpenTabs) -> None:
+    """Start right after a click on a folder waits for it, and never takes the one before."""
+    server.files("slow/inner", 3)
+    page = open_tabs().open(server.url)
+    start_while_opening(page, "slow").continue_()
+    expect(page.locator("[data-name]")).to_have_text("slow")
+    complete(page)
+    assert count(page, "done") == 3
+
+
+def test_folder_that_cannot_be_opened_is_not_taken(server: Server, open_tabs: OpenTabs) -> None:
+    """Start does nothing then, and the reason stands at the folder."""
+    server.files("away", 1)
+    before = len(server.ask("GET", "/api/ingest/status")["sessions"])
+    page = open_tabs(faulty_network=True).open(server.url)
+    start_while_opening(page, "away").abort()
+    error = page.locator('[data-field="directory"] [role="alert"]')
+    expect(error).to_contain_text("cannot be reached")
+    expect(page.locator("#start")).to_be_visible()
+    assert len(server.ask("GET", "/api/ingest/status")["sessions"]) == before
+
+
+def test_folders_show_what_is_below_them(server: Server, open_tabs: OpenTabs) -> None:
+    """Files deeper down count for each folder of the list, as they do for the session."""
+    server.files("below/a/deep", 4)
+    server.files("below/b", 2)
+    server.files("below/b/deep", 3)
+    (server.root / "below/none").mkdir()
+    page = open_tabs().open(server.url)
+    page.get_by_role("button", name=re.compile("^below,")).click()
+    for name in ["a, 4 files", "b, 5 files", "none, empty"]:
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
+    expect(page.locator("[data-start]")).to_have_text("Start · 9 files")
+    expect(page.locator("[data-among]")).to_have_text("From “below” and the folders inside.")
+    page.get_by_label("Include the folders inside").uncheck()
+    expect(page.get_by_role("button", name="b, 2 files", exact=True)).to_be_visible()
+    expect(page.locator("[data-start]")).to_have_text("Start · 0 files")
+
+
+def test_deep_folder_keeps_its_way_back_short(server: Server, open_tabs: OpenTabs) -> None:
+    """Of many folders the root and the last are shown; what is left out can be reached."""
+    server.files("one/two/three/four/five/six", 1)
+    page = open_tabs().open(server.url)
+    for name in ["one", "two", "three", "four", "five", "six"]:
+        page.get_by_role("button", name=re.compile(f"^{name},")).click()
+    expect(page.locator(".crumbs li")).to_have_text(["All folders", "…", "four", "five", "six"])
+    page.get_by_role("button", name="Up to three").click()
+    expect(page.locator(".crumbs [aria-current]")).to_have_text("three")
+
+
+def test_enter_after_the_last_pattern_starts_nothing(server: Server, open_tabs: OpenTabs) -> None:
+    """Enter adds a pattern; one Enter too many is no wish to start."""
+    page = open_tabs().open(server.url)
+    page.locator(".folder").first.wait_for()
+    posts: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and posts.append(request.url))
+    page.get_by_label("Add a pattern").fill("*.raw")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove *.raw")).to_be_visible()
+    expect(page.locator("[data-start]")).to_have_text("Start")
+    assert posts == []
 
 
 def test_bad_field_says_so_where_it_is(server: Server, open_tabs: OpenTabs) -> None:
