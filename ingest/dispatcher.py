@@ -27,6 +27,8 @@ LEAVE_TIMEOUT = 5.0
 # How often to look whether a worker that was killed is gone. One in uninterruptible sleep, as on
 # a dead network file system, is not until that ends, so the thread must not wait for it.
 REAP_INTERVAL = 0.005
+# How long to wait at most for something to happen: a selector takes no more than 24 days.
+LONGEST_PAUSE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ class Dispatcher:
             moments.append(now + REAP_INTERVAL)
         if self._waiting and self._missing() > 0:
             moments.append(self._retry_at)
-        return max(0.0, min(moments) - now) if moments else None
+        return min(max(0.0, min(moments) - now), LONGEST_PAUSE) if moments else None
 
     def _attend(self, worker: WorkerProcess, *, dead: bool) -> None:
         worker.flush()

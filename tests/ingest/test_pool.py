@@ -269,6 +269,13 @@ def test_overdue_call_is_ended_alone(begun: Fifo, gate: Fifo) -> None:
         until(lambda: pool.statistics().replaced == 1)
 
 
+def test_call_may_take_longer_than_a_selector_waits() -> None:
+    """A time-out of a year, as good as none, is taken; a selector takes 24 days at most."""
+    with pool_of(1, call_timeout=365 * 24 * 3600) as pool:
+        assert result(pool.submit(os.getpid)) > 0
+        assert result(pool.submit(os.getpid)) > 0
+
+
 def test_worker_that_cannot_start_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pool: WorkerPool
 ) -> None:
