@@ -205,7 +205,7 @@ class Catalogue:
 
         return await self._database.read(work)
 
-    async def add_failed_of(self, number: int, session_id: str) -> int:
+    async def add_failed_of(self, number: int, session_id: str, limit: int | None) -> int:
         """Record as found what failed in another session; give how many files that is."""
 
         def work(connection: sqlite3.Connection) -> int:
@@ -217,8 +217,8 @@ class Catalogue:
             return connection.execute(
                 "INSERT OR IGNORE INTO found SELECT ? + row_number() OVER (ORDER BY key), path"
                 " FROM found JOIN outcomes USING (key)"
-                " WHERE key BETWEEN ? AND ? AND status = 'error'",
-                (number * FILES, *_range(row[0])),
+                " WHERE key BETWEEN ? AND ? AND status = 'error' ORDER BY key LIMIT ?",
+                (number * FILES, *_range(row[0]), -1 if limit is None else limit),
             ).rowcount
 
         return await self._database.write(work)

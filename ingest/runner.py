@@ -131,7 +131,9 @@ class Runner:
         request = self._stored.request
         if request.retry_of is not None:
             if not self._resumed:
-                files = await self._catalogue.add_failed_of(self._stored.number, request.retry_of)
+                files = await self._catalogue.add_failed_of(
+                    self._stored.number, request.retry_of, request.max_files
+                )
                 self._session.found(files, time.time())
         else:
             await self._find_in_tree()

@@ -208,18 +208,21 @@ def test_outcomes_come_in_the_order_found_with_all_that_was_recorded(tmp_path: P
 
 
 def test_failed_files_of_another_session_are_found_in_their_order(tmp_path: Path) -> None:
-    """Only those, once each; a session that is forgotten cannot be retried."""
+    """Only those, once each, or the first few; a session that is forgotten cannot be retried."""
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
             old = await add(catalogue, "old", b"a", b"b", b"c", b"d")
             await record(catalogue, old, 1, "error", "done", "error")
             new = await add(catalogue, "new")
-            assert await catalogue.add_failed_of(new.number, "old") == 2
+            assert await catalogue.add_failed_of(new.number, "old", None) == 2
             found = await catalogue.pending(new.number, 0, 9)
             assert [(file.n, file.path) for file in found] == [(1, b"a"), (2, b"c")]
+            few = await add(catalogue, "few")
+            assert await catalogue.add_failed_of(few.number, "old", 1) == 1
+            assert [file.path for file in await catalogue.pending(few.number, 0, 9)] == [b"a"]
             with pytest.raises(NotFoundError):
-                await catalogue.add_failed_of(new.number, "forgotten")
+                await catalogue.add_failed_of(new.number, "forgotten", None)
 
     run(main())
 

@@ -67,7 +67,7 @@ def test_skip_existing_passes_over_what_is_known(tmp_path: Path) -> None:
 
 
 def test_retry_takes_the_failed_files(tmp_path: Path) -> None:
-    """A retry takes what failed in a finished session, whatever directory it names."""
+    """A retry takes what failed in a finished session, whatever directory it names, or a few."""
 
     async def scenario() -> None:
         async with serving(tmp_path) as client:
@@ -77,6 +77,11 @@ def test_retry_takes_the_failed_files(tmp_path: Path) -> None:
             last = await client.finished(await client.start(retry_of=first, pattern="0.txt"))
             assert [error["file"] for error in last["errors"]] == ["bad.txt"]
             assert (last["total_files"], last["stats"]["errors"]) == (1, 1)
+            (tmp_path / "inbox" / "bad too.txt").touch()
+            second = await client.start()
+            assert (await client.finished(second))["stats"]["errors"] == 2
+            last = await client.finished(await client.start(retry_of=second, max_files=1))
+            assert last["total_files"] == 1
 
     run(scenario())
 
