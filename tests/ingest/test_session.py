@@ -92,6 +92,15 @@ def test_changed_at_is_the_earliest_change_not_yet_reported() -> None:
     assert session.snapshot(1005.0)["changed_at"] == 1_005_000.0
 
 
+def test_changed_at_is_the_earliest_in_whatever_order_changes_are_told() -> None:
+    """A file that begins while another one's outcome is being recorded does not hide its age."""
+    session = session_of(9)
+    session.snapshot(1000.5)
+    session.begun("b", 1002.0)
+    count(session, 1001.0, done=1)
+    assert session.snapshot(1003.0)["changed_at"] == 1_001_000.0
+
+
 def test_snapshot_holds_the_newest_ten_errors_ascending() -> None:
     """Of 25 errors those numbered 16 to 25 are shown, and the count is of all."""
     session = session_of(25)
