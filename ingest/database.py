@@ -210,8 +210,11 @@ def _take_lock(path: Path) -> int:
     except OSError:
         owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
         os.close(lock)
+        user = f"another process (pid {owner}): stop that one"
+        if owner == str(os.getpid()):
+            user = "another application in this process: end its lifespan first"
         raise CatalogueError(
-            f"the catalogue {path} is in use by another process (pid {owner}): stop that one, "
+            f"the catalogue {path} is in use by {user}, "
             "or name another file with INGEST_DATABASE (--database)"
         ) from None
     with contextlib.suppress(OSError):  # a full disk: the lock holds without the note in it

@@ -153,12 +153,12 @@ def test_reading_does_not_wait_for_a_write(path: Path) -> None:
 
 
 def test_second_instance_is_told_who_has_the_file(path: Path) -> None:
-    """Also within one process: the line names the owner and the way out."""
+    """Within one process, too: the line names the owner and the way out."""
 
     async def main() -> None:
         async with opened(path) as database:
             with pytest.raises(
-                CatalogueError, match=rf"in use .*\(pid {os.getpid()}\).*--database"
+                CatalogueError, match=r"in use .* in this process: end its lifespan .*--database"
             ):
                 async with opened(path):
                     pass
