@@ -3,7 +3,7 @@
 import inspect
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -71,6 +71,12 @@ def check(returned: object, size: int) -> Checked:
     if returned is None:
         returned = Outcome()
     elif not isinstance(returned, Outcome):
+        if isinstance(returned, Coroutine):
+            returned.close()  # or Python would tell that it was never awaited
+            raise OutcomeError(
+                "the processor returned a coroutine and cannot be seen to be async; "
+                "give one that is defined by `async def`"
+            )
         if not isinstance(returned, Mapping):
             raise OutcomeError(
                 f"the processor returned {_kind(returned)}; it may return an "

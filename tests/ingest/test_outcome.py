@@ -44,6 +44,15 @@ def nested(depth: int) -> dict[str, Any]:
     return value
 
 
+def test_coroutine_is_refused_with_what_to_do() -> None:
+    """A lambda around an async function does not look async; what it gave is not left unawaited."""
+
+    async def process() -> None: ...
+
+    with pytest.raises(OutcomeError, match="async def"):
+        check(process(), 1)
+
+
 @pytest.mark.parametrize(
     ("returned", "metadata"),
     [
