@@ -1,5 +1,6 @@
 """Finding files: which directory is meant, and what lies in it. Blocks; for a thread."""
 
+import contextlib
 import os
 import re
 import stat
@@ -31,6 +32,8 @@ def resolve(root: Path, directory: str) -> bytes:
     """
     Give the path below `root` that `directory` means, links resolved; `.` is the root itself.
 
+    A folder whose name is not UTF-8 is found by the name that it is shown by.
+
     Raises:
         ForbiddenError: it lies outside the root, or may not be read.
         NotFoundError: there is no such directory.
@@ -39,8 +42,9 @@ def resolve(root: Path, directory: str) -> bytes:
     if not directory or "\0" in directory:
         raise InvalidRequestError({"directory": "empty, or with a NUL in it; '.' is the root"})
     base = os.path.realpath(root)
+    wanted = _spelled(base, directory) if "\ufffd" in directory else directory
     try:
-        target = os.path.realpath(os.path.join(base, directory))
+        target = os.path.realpath(os.path.join(base, wanted))
     except (OSError, ValueError) as error:
         raise NotFoundError(f"no directory {directory!r} below the ingest root") from error
     if os.path.commonpath((base, target)) != base:
@@ -135,6 +139,19 @@ def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
 def _shown(name: str) -> str:
     """Write U+FFFD for each byte that is not UTF-8, which no JSON can carry."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _spelled(base: str, directory: str) -> str:
+    """Put the names on the disk for those shown with U+FFFD, where there is no such folder."""
+    found = ""
+    for name in directory.split("/"):
+        spelled = name
+        if "\ufffd" in name and not os.path.lexists(os.path.join(base, found, name)):
+            with contextlib.suppress(OSError):
+                names = sorted(os.listdir(os.path.join(base, found)))
+                spelled = next((other for other in names if _shown(other) == name), name)
+        found = f"{found}{spelled}/"
+    return found
 
 
 def _count_files(path: str) -> int:

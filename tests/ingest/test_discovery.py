@@ -276,6 +276,20 @@ def test_root_of_all_has_every_directory_below_it(root: Path) -> None:
 # The picker
 
 
+def test_folder_is_found_by_the_name_it_is_shown_by(root: Path) -> None:
+    """A name that is not UTF-8 can be picked; one that has U+FFFD in it for real comes first."""
+    odd = os.fsdecode(b"caf\xe9")
+    (root / odd / "deep \ufffd").mkdir(parents=True)
+    shown = "caf\ufffd/deep \ufffd"
+    assert list_directories(root, b".")[0]["path"] == "caf\ufffd"
+    assert resolve(root, shown) == b"caf\xe9/deep " + "\ufffd".encode()
+    assert resolve(root, f"{root}/{shown}") == resolve(root, shown)
+    with pytest.raises(NotFoundError):
+        resolve(root, "caf\ufffd\ufffd")
+    (root / "caf\ufffd").mkdir()
+    assert resolve(root, "caf\ufffd") == "caf\ufffd".encode()
+
+
 def test_folders_are_listed_by_name_with_their_files(root: Path) -> None:
     """Links are none, odd bytes are shown, and only files right in a folder are counted."""
     fill(root, [b"B/1", b"B/2", b"B/deep/3", b"a/\xff", b"\xff/1", b"file"])
