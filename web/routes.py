@@ -10,7 +10,7 @@ import orjson
 from ingest import report
 from ingest.catalogue import Recorded
 from ingest.request import Request as IngestRequest
-from sse import Streams, TooManyStreamsError
+from sse import Streams, TooManyStreamsError, escape_line_breaks
 from sse.asgi import Headers
 from web.errors import (
     ClientGoneError,
@@ -233,7 +233,7 @@ class Routes:
 
 async def _ndjson(pages: AsyncIterator[list[Recorded]]) -> AsyncIterator[bytes]:
     async for rows in pages:
-        yield report.ndjson(rows)
+        yield escape_line_breaks(report.ndjson(rows))
 
 
 async def _csv(pages: AsyncIterator[list[Recorded]]) -> AsyncIterator[bytes]:

@@ -44,6 +44,14 @@ def test_report_has_a_record_for_each_file(tmp_path: Path) -> None:
     assert "this file is bad" in records["bad=.txt"]["error"]
 
 
+def test_record_is_one_line_to_every_reader(tmp_path: Path) -> None:
+    """Some readers end a line at U+0085, U+2028 and U+2029, so these are written as escapes."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "a\u2028b\u2029c\x85.txt").touch()
+    lines = report(tmp_path).body.decode().splitlines()
+    assert "a\u2028b\u2029c\x85.txt" in {orjson.loads(line)["file"] for line in lines}
+
+
 @pytest.mark.parametrize(
     ("query", "accept"),
     [(b"format=csv", "*/*"), (b"", "text/csv"), (b"", "text/csv; q=0.9, */*"),
