@@ -1,7 +1,7 @@
 """
 The deployment face: `uvicorn app:app`, `ingest-stream` on the command line, `create_app` to embed.
 
-Only this module knows of the server, the environment and the logging set-up.
+Only this module knows of the server and the logging set-up.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,7 +35,7 @@ INTERRUPTED = 130
 NOT_READ = 141
 """What a shell takes for "its output was read no further"."""
 
-app = create_app(partial(Settings.from_env, os.environ))
+app = create_app()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

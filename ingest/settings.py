@@ -1,6 +1,7 @@
 """The settings: one frozen value, from keywords or from the environment."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -10,6 +11,12 @@ from typing import Any
 from ingest.errors import SettingsError
 
 PREFIX = "INGEST_"
+
+RETRY_LIMIT = 86_400_000
+"""A day: a client that waits longer watches nothing."""
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/,\s]+")
+"""What a browser sends as `Origin`; its `null`, and a `*`, would be everybody's page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +74,14 @@ class Settings:
             object.__setattr__(self, field.name, _convert(field.name, value))
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """
-        Read the settings from `environ`, usually `os.environ`; an empty value counts as none.
+        Read the settings from `environ`, or `os.environ`; an empty value counts as none.
 
         Raises:
             SettingsError: naming the variable.
         """
+        environ = os.environ if environ is None else environ
         names = {field.name for field in fields(cls)}
         given = {
             name: environ[variable]
@@ -98,7 +106,7 @@ def _count(value: object) -> int:
 
 def _milliseconds(value: object) -> int:
     number = int(value) if isinstance(value, str) else value
-    if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= RETRY_LIMIT:
         return number
     raise ValueError(value)
 
@@ -128,15 +136,26 @@ def _processor(value: object) -> str | None:
 
 
 def _token(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and value.isascii() and value.isprintable()):
-        return value or None
-    raise ValueError(value)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ValueError(value)
+    if value != value.strip():  # no header has spaces around its value: it could not be presented
+        raise ValueError(value)
+    return value or None
 
 
 def _names(value: object) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if isinstance(items, tuple | list) and all(isinstance(item, str) for item in items):
         return tuple(name for item in items if (name := item.strip().rstrip("/").lower()))
+    raise ValueError(value)
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    origins = _names(value)
+    if all(ORIGIN.fullmatch(origin) for origin in origins):
+        return origins
     raise ValueError(value)
 
 
@@ -157,15 +176,15 @@ _CONVERTERS: Mapping[str, tuple[Callable[[object], Any], str]] = {
     "file_timeout": (_duration, "a number of seconds above 0"),
     "min_interval": (_duration_or_zero, "a number of seconds, 0 or more"),
     "heartbeat": (_duration, "a number of seconds above 0"),
-    "retry": (_milliseconds, "a whole number of milliseconds, 0 or more"),
+    "retry": (_milliseconds, "a whole number of milliseconds, from 0 to a day's 86400000"),
     "send_timeout": (_duration, "a number of seconds above 0"),
     "max_stream_age": (_duration_or_zero, "a number of seconds, 0 or more"),
     "max_sessions": (_count, "a whole number of 1 or more"),
     "max_streams": (_count, "a whole number of 1 or more"),
     "retention": (_duration_or_zero, "a number of seconds, 0 or more"),
-    "token": (_token, "printable ASCII text"),
+    "token": (_token, "printable ASCII text, without spaces around it"),
     "allowed_hosts": (_names, "host names with commas between them"),
-    "cors_origins": (_names, "origins with commas between them, such as https://example.org"),
+    "cors_origins": (_origins, "origins with commas between them, such as https://example.org"),
     "polling_deprecated": (_date, "an ISO 8601 date, such as 2027-01-31"),
     "polling_sunset": (_date, "an ISO 8601 date, such as 2027-06-30"),
 }

@@ -55,6 +55,9 @@ ONLY_APP_IMPORTS = frozenset(
 )
 """Besides uvicorn and what is in it."""
 
+READS_ENVIRONMENT = "ingest/settings.py"
+"""The one other module that may, for `Settings.from_env()`: a host has no `app` of ours."""
+
 MUTABLE_DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 MUTABLE_CALLS = frozenset(
     {"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict", "Counter"}
@@ -134,7 +137,9 @@ def does_what_only_app_does(module: Module) -> Iterator[str]:
     if module.part == "app":
         return
     used = {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
-    yield from used & (ENVIRONMENT | LOGGING)
+    yield from used & LOGGING
+    if module.path != READS_ENVIRONMENT:
+        yield from used & ENVIRONMENT
     for name in module.imported:
         if _first(name) == "uvicorn" or name in ONLY_APP_IMPORTS:
             yield name

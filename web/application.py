@@ -341,15 +341,13 @@ def create_app(
     Make the application.
 
     Args:
-        settings: the settings, or a function that gives them when the application starts; the
-            defaults if there are none.
+        settings: the settings, or a function that gives them when the application starts; those
+            of the environment, `INGEST_…`, if there are none.
         process: what is done with each file, instead of the built-in processor: a function of
             its path, sync (run in `executor`) or async (run on the event loop).
         executor: what runs a sync processor, instead of a pool of processes; it stays yours.
 
     """
-    if settings is None:
-        settings = Settings()
-    given = settings
+    given = Settings.from_env if settings is None else settings
     make = given if callable(given) else lambda: given
     return Application(make, process=process, executor=executor)

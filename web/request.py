@@ -145,7 +145,7 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
     does not add to `root_path`. Then `raw_path` may still tell what stands in front. uvicorn adds
     it to a path too from which the proxy has not taken it.
     """
-    root = _text(scope.get("root_path", "")).rstrip("/")
+    root = _text(scope.get("root_path") or "").rstrip("/")
     path = _text(scope["path"]).rstrip("/") or "/"
     for at in (at for at, character in enumerate(root) if character == "/"):
         end = root[at:]

@@ -59,6 +59,11 @@ REFUSED = [
     ("retention", "1 day"),
     ("token", "g\xfcnther"),
     ("token", "two\nlines"),
+    ("token", " t"),
+    ("retry", 86_400_001),
+    ("cors_origins", "*"),
+    ("cors_origins", "https://a, example.org"),
+    ("cors_origins", "null"),
     ("allowed_hosts", 5),
     ("cors_origins", [b"x"]),
     ("polling_deprecated", "soon"),
@@ -76,6 +81,14 @@ def test_every_setting_is_read_from_its_variable() -> None:
 def test_empty_variables_and_others_count_for_nothing() -> None:
     """An empty variable is the default, and what is not ours is not looked at."""
     assert Settings.from_env({"INGEST_WORKERS": "", "WORKERS": "x"}) == Settings()
+
+
+def test_environment_is_that_of_the_process_if_none_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`Settings.from_env()` reads `os.environ`, when it is called."""
+    monkeypatch.setenv("INGEST_WORKERS", "3")
+    assert Settings.from_env().workers == 3
 
 
 @pytest.mark.parametrize(("name", "value"), REFUSED)

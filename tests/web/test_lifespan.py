@@ -39,6 +39,22 @@ def test_making_is_inert(tmp_path: Path) -> None:
     assert not (tmp_path / "ingest.db").exists()
 
 
+def test_environment_has_the_settings_that_nobody_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`create_app()` reads `INGEST_…` at its start, as every other way to serve does."""
+    app = create_app()
+    monkeypatch.setenv("INGEST_ROOT", str(tmp_path))
+    monkeypatch.setenv("INGEST_DATABASE", str(tmp_path / "by-environment.db"))
+    monkeypatch.setenv("INGEST_WORKERS", "1")
+
+    async def scenario() -> None:
+        async with app.lifespan():
+            assert (tmp_path / "by-environment.db").exists()
+
+    run(scenario())
+
+
 def test_lifespan_starts_and_stops(tmp_path: Path) -> None:
     """The service runs from the server's startup to its shutdown."""
 
