@@ -315,7 +315,6 @@ def test_refusal_of_the_system_is_reported(
     monkeypatch: pytest.MonkeyPatch, pool: WorkerPool
 ) -> None:
     """Where no process can be made, calls fail with the system's reason, and it is left at that."""
-    monkeypatch.setattr(dispatcher, "RETRY_PAUSE", 1000)
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(PoolBroken, match="No such file or directory: '/no/such/python'"):
         result(pool.submit(os.getpid))
