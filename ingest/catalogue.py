@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     id TEXT NOT NULL UNIQUE,
     idempotency_key TEXT UNIQUE,
     request TEXT NOT NULL,
+    root BLOB NOT NULL,
     directory BLOB NOT NULL,
     started REAL NOT NULL,
     status TEXT NOT NULL,
@@ -81,11 +82,12 @@ FROM json_each(?)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A session as it stands in the catalogue."""
+    """A session as it stands in the catalogue; all its paths are below `root`."""
 
     number: int
     id: str
     request: Request
+    root: bytes
     directory: bytes
     started: float
     status: Status
@@ -147,15 +149,22 @@ class Catalogue:
         await self._database.write(lambda db: db.execute(f"PRAGMA user_version = {VERSION}"))
 
     async def add_session(
-        self, session_id: str, request: Request, directory: bytes, started: float, key: str | None
+        self,
+        session_id: str,
+        request: Request,
+        root: bytes,
+        directory: bytes,
+        started: float,
+        key: str | None,
     ) -> Stored:
         """Record a new session, which survives from now on; or give the one that `key` started."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT INTO sessions (id, idempotency_key, request, directory, started, status)"
-                " VALUES (?, ?, ?, ?, ?, 'starting') ON CONFLICT (idempotency_key) DO NOTHING",
-                (session_id, key, orjson.dumps(request.to_mapping()), directory, started),
+                "INSERT INTO sessions"
+                " (id, idempotency_key, request, root, directory, started, status)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'starting') ON CONFLICT (idempotency_key) DO NOTHING",
+                (session_id, key, orjson.dumps(request.to_mapping()), root, directory, started),
             )
 
         await self._database.write(work, durable=True)
@@ -382,7 +391,7 @@ class Catalogue:
     async def _sessions(self, clause: str, *values: object) -> list[Stored]:
         def work(connection: sqlite3.Connection) -> list[Stored]:
             rows = connection.execute(
-                "SELECT number, id, request, directory, started, status, cancelled,"
+                "SELECT number, id, request, root, directory, started, status, cancelled,"
                 f" last_event_id, snapshot FROM sessions WHERE {clause}",
                 values,
             )
@@ -396,13 +405,14 @@ def _range(number: int) -> tuple[int, int]:
 
 
 def _stored(
-    number: int, id_: str, request: bytes, directory: bytes, started: float, *rest: Any
+    number: int, id_: str, request: bytes, root: bytes, directory: bytes, *rest: Any
 ) -> Stored:
-    status, cancelled, last_event_id, snapshot = rest
+    started, status, cancelled, last_event_id, snapshot = rest
     return Stored(
         number,
         id_,
         Request(**orjson.loads(request)),
+        root,
         directory,
         started,
         Status(status),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -93,6 +94,7 @@ class Store:
         self._forget = forget
         self._process = process
         self._executor = executor
+        self._root = os.fsencode(os.path.abspath(settings.root))
         self._life = secrets.token_hex(4)
         self._catalogue = Catalogue(settings.database)
         self._running: dict[str, Running] = {}
@@ -133,6 +135,9 @@ class Store:
         """
         Open the catalogue, start the workers, and go on with every session that was interrupted.
 
+        One that was started below another root waits for a start with that root: its files are
+        not below this one, and would all be taken for lost.
+
         Raises:
             CatalogueError: the catalogue cannot be opened.
             SettingsError: the root is no directory, or the processor cannot be loaded.
@@ -149,7 +154,13 @@ class Store:
             )  # fmt: skip
             stack.push_async_callback(self._stop)
             for stored in await self._catalogue.unfinished():
-                await self._go_on(stored)
+                if stored.root == self._root:
+                    await self._go_on(stored)
+                else:
+                    logger.warning(
+                        "session %s: waits for a start with its own root, %s",
+                        stored.id, os.fsdecode(stored.root),
+                    )  # fmt: skip
             pruning = asyncio.create_task(self._prune())
             stack.callback(pruning.cancel)
             self._cleanup = stack.pop_all()
@@ -174,7 +185,7 @@ class Store:
         lock = self._keys.setdefault(key, asyncio.Lock())
         async with lock:
             if earlier := await self._catalogue.session_of_key(key):
-                session_id = _same(earlier, request)
+                session_id = self._same(earlier, request)
                 if not earlier.status.terminal and session_id not in self._running:
                     await self._mend(session_id)
                 return session_id
@@ -222,7 +233,14 @@ class Store:
         """
         stored = await self._catalogue.session(session_id)
         if stored is None:
-            raise NotFoundError(f"no session {session_id!r}; it may have been too long ago")
+            raise NotFoundError(
+                f"no session {session_id!r}; it never existed, or its retention is over"
+            )
+        if not stored.status.terminal and stored.root != self._root:
+            raise NotFoundError(
+                f"session {session_id!r} was interrupted, and waits for the service to be started "
+                "with the ingest root that it began with"
+            )
         return stored
 
     async def newest(self) -> list[Stored]:
@@ -270,10 +288,10 @@ class Store:
             await self._check_retry(request.retry_of)
         session = Session(secrets.token_urlsafe(12), time.time())
         stored = await self._catalogue.add_session(
-            session.id, request, directory, session.start_time, key
+            session.id, request, self._root, directory, session.start_time, key
         )
         if stored.id != session.id:  # the same key came twice at once, and this is the second
-            return _same(stored, request)
+            return self._same(stored, request)
         self._run(stored, session)
         return session.id
 
@@ -334,6 +352,10 @@ class Store:
             raise InvalidRequestError(
                 {"retry_of": f"session {session_id!r} still runs; wait for its end or cancel it"}
             )
+        if stored.root != self._root:
+            raise InvalidRequestError(
+                {"retry_of": f"session {session_id!r} took files from another ingest root"}
+            )
 
     async def _number(self, session_id: str) -> int:
         running = self._running.get(session_id)
@@ -354,10 +376,9 @@ class Store:
             raise CatalogueError("the catalogue is closed") from error
         return await done
 
-
-def _same(earlier: Stored, request: Request) -> str:
-    if earlier.request != request:
-        raise InvalidRequestError(
-            {"Idempotency-Key": "used before, for another request; take a new key for a new one"}
-        )
-    return earlier.id
+    def _same(self, earlier: Stored, request: Request) -> str:
+        if earlier.request != request or earlier.root != self._root:
+            raise InvalidRequestError(
+                {"Idempotency-Key": "used before, for another request; a new one takes a new key"}
+            )
+        return earlier.id

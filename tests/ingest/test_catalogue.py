@@ -32,7 +32,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Catalogue]:
 async def add(
     catalogue: Catalogue, id_: str = "s", *paths: bytes, key: str | None = None
 ) -> Stored:
-    stored = await catalogue.add_session(id_, Request(), b".", 1000.0, key)
+    stored = await catalogue.add_session(id_, Request(), b"/root", b".", 1000.0, key)
     await catalogue.add_found(stored.number, 1, paths)
     return stored
 
@@ -70,11 +70,12 @@ def test_session_is_kept_as_it_was_asked_for(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
-            stored = await catalogue.add_session("s", request, b"\xff", 1000.5, None)
+            stored = await catalogue.add_session("s", request, b"/r\xff", b"\xff", 1000.5, None)
             await catalogue.set_cancelled(stored.number)
         async with opened(tmp_path) as catalogue:
             (again,) = await catalogue.unfinished()
-            assert (again.request, again.directory, again.started) == (request, b"\xff", 1000.5)
+            assert (again.request, again.started) == (request, 1000.5)
+            assert (again.root, again.directory) == (b"/r\xff", b"\xff")
             assert (again.status, again.cancelled, again.snapshot) == ("starting", True, None)
             await catalogue.finish(again.number, Status.CANCELLED, 1001.0, "L-7", b'{"x":1}')
             assert await catalogue.unfinished() == []

@@ -281,6 +281,40 @@ def test_files_are_still_skipped_when_their_session_is_forgotten(
     run(main())
 
 
+def test_interrupted_session_waits_for_its_root(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Started on another tree the service leaves it alone; on its own again it goes on."""
+    fill(root, ["a", "bad"])
+    other = root.parent / "other"
+    other.mkdir()
+    key = "the start of it"
+
+    async def main() -> None:
+        gate = Gate()
+        async with opened(settings(root), process=gate) as (store, _):
+            waiting = await store.start(EVERY, key)
+            await gate.holds(2)
+        elsewhere = settings(other, database=root.parent / "ingest.db")
+        async with opened(elsewhere, process=fail_if_bad) as (store, _):
+            assert f"session {waiting}: waits" in caplog.text
+            assert store.running == 0
+            for call in (store.finished, store.cancel, store.report):
+                with pytest.raises(NotFoundError, match="waits"):
+                    await call(waiting)
+            with pytest.raises(InvalidRequestError, match="Idempotency-Key"):
+                await store.start(EVERY, key)
+        async with opened(settings(root), process=fail_if_bad) as (store, watcher):
+            end = await watcher.end(waiting)
+            assert (end["stats"]["done"], end["stats"]["errors"]) == (1, 1)
+        async with opened(elsewhere, process=succeed) as (store, _):
+            assert (await store.finished(waiting)).status.terminal
+            with pytest.raises(InvalidRequestError, match="another ingest root"):
+                await store.start(Request(retry_of=waiting))
+
+    run(main())
+
+
 def test_database_in_the_root_is_not_ingested(root: Path) -> None:
     """The service's own files are no files of anybody's."""
     fill(root, ["a"])
