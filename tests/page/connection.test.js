@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Connection, SILENCE, TRIALS } from "../../web/page/connection.js";
+import { CHECK_TIME, Connection, SILENCE, TRIALS } from "../../web/page/connection.js";
 import { FIRST_FRAME } from "../../web/page/stream.js";
 import { FakeClock, fakeEventSource, fakeFetch, settle, snapshot } from "./fakes.js";
 
@@ -203,6 +203,16 @@ test("a mute stream is found out when status has moved on, and nothing is lost",
   assert.deepEqual(seen, [1, 7]);
   await clock.advance(1000);
   assert.equal(source.made[0].closed, true);
+  assert.equal(net.waiting().length, 1);
+});
+
+test("a server that takes the question and never answers has lost its stream", async () => {
+  follow();
+  source.last().frame(snapshot({ done: 1 }));
+  await clock.advance(SILENCE + CHECK_TIME);
+  assert.equal(net.calls[0].aborted, true);
+  assert.equal(source.made[0].closed, true);
+  assert.deepEqual(links, ["live", "reconnecting"]);
   assert.equal(net.waiting().length, 1);
 });
 

@@ -9,6 +9,8 @@ import { finished, supersedes } from "./state.js";
 export const SILENCE = 20_000;
 /** A frame may be on its way while `status` answers: so long it may still take. */
 export const GRACE = 1000;
+/** A server that has not answered by then is as good as gone, however open its connections are. */
+export const CHECK_TIME = 5000;
 /** When streaming is tried again while polling, in milliseconds after each failure. */
 export const TRIALS = [5000, 15_000, 30_000, 60_000];
 /** A stream that lived so long starts the row of trials anew. */
@@ -148,7 +150,10 @@ export class Connection {
     if (this.#checking || this.#stream === null) return;
     this.#checking = true;
     const frames = this.#frames;
-    const answer = await fetchStatus(this.#env.fetch, this.#id, null, null).catch(() => null);
+    const controller = new AbortController();
+    const timer = this.#env.setTimeout(() => controller.abort(), CHECK_TIME);
+    const answer = await fetchStatus(this.#env.fetch, this.#id, null, null, controller.signal).catch(() => null);
+    this.#env.clearTimeout(timer);
     this.#checking = false;
     if (this.#closed || this.#stream === null || this.#frames !== frames) return;
     if (answer === null || answer.status === 401 || answer.status === 404) this.#breakStream();
