@@ -80,6 +80,10 @@ test("a problem document names the fields; its detail is the message", async () 
   await assert.rejects(answer, (error) => error.status === 422 && error.fields[0].field === "max_files" && /below 1/.test(error.message));
 });
 
+test("one who is signed out reads what to do, not what the server tells programs", () => {
+  assert.match(new ApiError(401, { detail: "a token is needed: Authorization: Bearer" }).message, /Sign in again/);
+});
+
 test("no answer, and an answer that is no JSON, are errors with words for people", async () => {
   const { fetch, calls } = fakeFetch();
   const lost = ask(fetch, "x");

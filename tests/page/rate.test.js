@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { plotPaths } from "../../web/page/plot.js";
 import { RateHistory } from "../../web/page/rate.js";
 
 const near = (actual, expected) => assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`);
@@ -28,6 +29,17 @@ test("what came before the page was opened counts as an average", () => {
   history.note(10_000, 100, 0);
   for (const rate of history.points) near(rate, 10);
   assert.equal(history.drawable, false);
+});
+
+test("the average from before the page was opened is drawn apart from what was measured", () => {
+  const history = new RateHistory(100);
+  history.note(10_000, 100, 0);
+  history.note(11_000, 200);
+  assert.equal(history.unseen, 40);
+  const { line, before } = plotPaths(history.points, history.unseen);
+  assert.equal(before.split("L").length, 40);
+  assert.equal(line.split("L").length, history.points.length - 39);
+  assert.equal(plotPaths([1, 2, 3]).before, "");
 });
 
 test("a silence of ten seconds is spread over those ten seconds", () => {

@@ -75,8 +75,17 @@ test("while files are being found there is a count but no percentage", () => {
   assert.match(shown.title, /1,234 found/);
 });
 
-test("the tab's title begins with the percentage", () => {
-  assert.match(view(play(snap({ done: 3 })), 0).title, /^30%/);
+test("the tab's title begins with the percentage and names what is ingested", () => {
+  const titled = (name) => view(reduce(initialState("s1", name), snap({ done: 3 })), 0).title;
+  assert.equal(titled("photos"), "30% · photos");
+  assert.equal(titled(""), "30% · Ingest");
+});
+
+test("while the connection is lost it is known since when, and no longer after it is back", () => {
+  const lost = play(snap({ done: 1 }), { type: "link", link: "reconnecting", at: 1000 });
+  assert.equal(view(lost, 5000).away, 4);
+  assert.equal(view(reduce(lost, { type: "link", link: "reconnecting", at: 9000 }), 5000).away, 4);
+  assert.equal(view(reduce(lost, { type: "link", link: "live", at: 6000 }), 7000).away, null);
 });
 
 test("a session without files is complete at 100, with a full bar", () => {

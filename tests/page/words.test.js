@@ -51,6 +51,12 @@ test("a name shows what it hides: line breaks, controls and marks that turn text
   assert.equal(visible("日本 é ✓"), "日本 é ✓");
 });
 
+test("what joins an emoji or shapes a script is no trick; the same mark elsewhere is shown", () => {
+  for (const name of ["👩‍👩‍👧 é", "❤️‍🔥", "👩🏽‍🚀", "می\u200cخواهم", "क्\u200dष"]) assert.equal(visible(name), name);
+  assert.equal(visible("a\u200db"), "a‹U+200D›b");
+  assert.equal(visible("\u061cx\u00ad\u{e0041}"), "‹U+061C›x‹U+00AD›‹U+E0041›");
+});
+
 test("a path is split before its name", () => {
   assert.deepEqual(split("a/b/c.png"), ["a/b/", "c.png"]);
   assert.deepEqual(split("c.png"), ["", "c.png"]);
@@ -59,6 +65,26 @@ test("a path is split before its name", () => {
 test("sizes and durations have the precision that a person can use", () => {
   assert.deepEqual([0, 999, 1000, 48_213, 999_600, 5e9].map(units.bytes), ["0 B", "999 B", "1.0 kB", "48.2 kB", "1.0 MB", "5.0 GB"]);
   assert.deepEqual([0.2, 59.4, 61, 3700, 200_000].map(units.duration), ["under 1 s", "59 s", "1 min 1 s", "1 h 1 min", "2 d 7 h"]);
+});
+
+test("what is only guessed is no finer than a guess is worth", () => {
+  const said = [9.4, 61, 599, 601, 3700, 40_000, 93_784, 400_000].map(units.estimate);
+  assert.deepEqual(said, ["9 s", "1 min 0 s", "9 min 50 s", "10 min", "1 h 0 min", "11 h", "26 h", "5 days"]);
+});
+
+test("the end is told as it was, and what can be done is said with it", () => {
+  const v = { done: 0, skipped: 0, failed: 0, processed: 0, total: 0, left: 0 };
+  assert.match(say.completed(v, "1 s"), /No file matched/);
+  assert.match(say.completed({ ...v, skipped: 5, total: 5 }, "1 s"), /Nothing was new/);
+  assert.match(say.completed({ ...v, failed: 1, total: 5 }, "1 s"), /tried again/);
+  assert.match(say.cancelled(v, "1 s"), /before a file was found/);
+  assert.match(say.stopped("disk full"), /disk full\n.*start again/);
+  assert.equal(say.listCounts(v), "no files");
+  assert.equal(say.listCounts({ ...v, skipped: 5, total: 5 }), "5 skipped");
+});
+
+test("a retry of a retry is named once", () => {
+  assert.equal(say.retryName(say.retryName("photos")), "Retry of photos");
 });
 
 test("keys for a repeated POST differ", () => {
@@ -78,4 +104,16 @@ test("a screen reader hears the start, each tenth at most every ten seconds, and
   for (let done = 1; done <= 9; done++) hear({ done }, done * 3000);
   hear({ done: 10, status: "completed", progress: 100 }, 27_001);
   assert.deepEqual(heard, ["10 percent", "50 percent", "90 percent", "Completed"]);
+});
+
+test("a screen reader hears of a connection that is lost for a while and that it is back, each once", () => {
+  const announcer = new Announcer();
+  const play = (link) => reduce(reduce(initialState("s1"), { type: "snapshot", snapshot: snapshot({ done: 1 }) }), { type: "link", link });
+  const hear = (link, now) => announcer.next(view(play(link), 0), now);
+  hear("live", 0);
+  const heard = [
+    ["reconnecting", 1000], ["live", 2000], ["reconnecting", 3000], ["reconnecting", 5900],
+    ["reconnecting", 6000], ["reconnecting", 7000], ["live", 8000], ["live", 11_000], ["live", 12_000],
+  ].map(([link, now]) => hear(link, now)?.split(".")[0]);
+  assert.deepEqual(heard.filter(Boolean), ["Reconnecting", "Live"]);
 });

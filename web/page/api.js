@@ -20,7 +20,8 @@ export const paths = {
 /** An answer that is no success, or none at all (status 0). */
 export class ApiError extends Error {
   constructor(status, problem = {}) {
-    super(problem.detail || problem.title || describe(status));
+    // What the server says of a token is meant for programs.
+    super((status !== 401 && (problem.detail || problem.title)) || describe(status));
     this.status = status;
     /** The bad fields: [{field, message}]. */
     this.fields = Array.isArray(problem.errors) ? problem.errors : [];

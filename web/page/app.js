@@ -10,7 +10,7 @@ import { SessionView } from "./sessionview.js";
 import { Shared } from "./sharing.js";
 import { softLocks } from "./softlock.js";
 import { StartForm } from "./startform.js";
-import { say, text } from "./strings.js";
+import { say, text, units } from "./strings.js";
 
 const RETURN = "ingest return";
 /** Out of view for longer, and the connection is looked after on return. */
@@ -46,12 +46,13 @@ class App {
   #list = new SessionList(document.querySelector(".sessions"), heedfulFetch);
   #form = new StartForm(document.getElementById("start"), heedfulFetch, (snapshot, label) => this.#started(snapshot, label));
   #view = null;
+  #begun = null;
   #hiddenAt = 0;
 
   start() {
     goBack();
     addEventListener("hashchange", () => this.#route(true));
-    addEventListener("online", () => this.#view?.check());
+    for (const turn of ["online", "offline"]) addEventListener(turn, () => this.#view?.check());
     addEventListener("pageshow", (event) => event.persisted && this.#view?.check());
     document.addEventListener("visibilitychange", () => this.#onVisibility());
     part(document, "skip").addEventListener("click", (event) => {
@@ -92,13 +93,19 @@ class App {
       confirmCancel,
       detail: showDetail,
       retried: (snapshot, of) => this.#started(snapshot, say.retryName(of)),
-    });
+    }, this.#known(id));
     this.#main.append(this.#view.element);
     if (moved) this.#view.focus();
   }
 
+  /** What is known of a session before its connection says anything. */
+  #known(id) {
+    return this.#begun?.session_id === id ? this.#begun : this.#list.known(id);
+  }
+
   #started(snapshot, label) {
     remember(snapshot.session_id, label);
+    this.#begun = snapshot;
     location.hash = snapshot.session_id;
     this.#list.refresh();
   }
@@ -127,11 +134,11 @@ function confirmCancel() {
 
 /** Shows one error or one record of the report in full. */
 function showDetail(what) {
-  const { file, message, time, n, ...record } = what;
+  const { file, message, error, time, n, ...record } = what;
   const dialog = document.getElementById("detail");
   const rows = [
-    [text.detailMessage, message ?? record.error],
-    [text.detailTime, time && new Date(time).toLocaleString()],
+    [text.detailMessage, message ?? error],
+    [text.detailTime, time && units.full(new Date(time))],
     [text.detailRecord, record.status && JSON.stringify(record, null, 2)],
   ];
   setText(part(dialog, "title"), visible(file));

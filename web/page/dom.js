@@ -51,8 +51,10 @@ function bdi(className, name) {
 export function setParts(bar, fractions) {
   for (const [name, fraction] of Object.entries(fractions)) {
     const width = `${(fraction * 100).toFixed(2)}%`;
-    const { style } = bar.querySelector(`[data-part="${name}"]`);
-    if (style.width !== width) style.width = width;
+    const piece = bar.querySelector(`[data-part="${name}"]`);
+    if (piece.style.width === width && piece.hasAttribute("data-some") === fraction > 0) continue;
+    piece.style.width = width;
+    piece.toggleAttribute("data-some", fraction > 0);
   }
 }
 

@@ -149,8 +149,6 @@ export class Picker {
     const { path, files } = button.dataset;
     const words = this.#counts.get(path) ?? (Number(files) ? say.files(Number(files)) : "");
     setText(button.querySelector(".count"), words);
-    const name = button.querySelector("bdi").textContent;
-    button.setAttribute("aria-label", words ? say.openFolder(name, words) : name);
   }
 
   #buttons() {

@@ -11,6 +11,7 @@ export class RateHistory {
   #width = 250;
   #start = null;
   #last = null;
+  #first = null;
   #bins = [];
   #seen = 0;
 
@@ -29,6 +30,7 @@ export class RateHistory {
       this.#start = Math.min(since, at);
       if (at > this.#start) this.#spread(this.#start, at, processed);
       this.#last = { at, processed };
+      this.#first = at;
       return;
     }
     if (at <= this.#last.at || processed < this.#last.processed) return;
@@ -63,6 +65,11 @@ export class RateHistory {
     if (rates.length > 1 && rest > 0) rates[rates.length - 1] *= this.#width / rest;
     // A sliver of a span says little and would jump about.
     return rest > 0 && rest < this.#width / 2 ? rates.slice(0, -1) : rates;
+  }
+
+  /** How many points, from the first, tell of the time before the first note. */
+  get unseen() {
+    return this.#first === null ? 0 : Math.floor((this.#first - this.#start) / this.#width);
   }
 
   get peak() {

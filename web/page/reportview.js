@@ -31,7 +31,10 @@ export class ReportView {
     this.#id = id;
     this.#fetch = fetch;
     this.#detail = detail;
-    part(root, "show").addEventListener("click", () => this.#read());
+    part(root, "show").addEventListener("click", () => {
+      part(root, "report-title").focus({ preventScroll: true }); // the button goes away
+      this.#read();
+    });
     part(root, "reload").addEventListener("click", () => this.#read());
     part(root, "more").addEventListener("click", () => this.#more());
     const filters = part(root, "filters");

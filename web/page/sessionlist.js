@@ -6,6 +6,7 @@ import { labelOf } from "./labels.js";
 import { visible } from "./names.js";
 import { countsOf, finished, phaseOf, supersedes } from "./state.js";
 import { phase as phaseWord, say, units } from "./strings.js";
+import { endIcon } from "./watchcard.js";
 
 const BUSY = 2000;
 const IDLE = 5000;
@@ -53,6 +54,11 @@ export class SessionList {
     for (const id of this.#known.keys()) if (!listed.has(id)) this.#known.delete(id);
     for (const snapshot of sessions.slice(0, SHOWN)) this.#learn(snapshot);
     this.#paint();
+  }
+
+  /** The newest snapshot of a session in the list, or null. */
+  known(id) {
+    return this.#known.get(id) ?? null;
   }
 
   /** Takes a newer snapshot of a session that is in the list, as it is heard of elsewhere. */
@@ -107,7 +113,13 @@ export class SessionList {
     if (snapshot.start_time) setText(item.querySelector(".when"), units.moment(new Date(snapshot.start_time), new Date()));
     const full = phase === "completed" && counts.total === 0;
     setParts(item, { done: full ? 1 : counts.done / total, skipped: counts.skipped / total, failed: counts.failed / total });
-    setText(item.querySelector(".word"), wordsOf(phase, snapshot, counts));
+    setText(item.querySelector(".word > span"), wordsOf(phase, snapshot, counts));
+    setAttribute(item.firstElementChild, "data-phase", phase);
+    const icon = item.querySelector(".word > .icon");
+    const name = endIcon(phase, counts);
+    icon.toggleAttribute("hidden", name === null);
+    setAttribute(icon, "data-icon", name);
+    setAttribute(icon.firstElementChild, "href", name && `#i-${name}`);
   }
 }
 

@@ -34,16 +34,18 @@ export class SessionView {
   #tick;
   #request = oncePerFrame(() => this.#paint());
 
-  constructor(id, name, page) {
+  /** `known` is a snapshot that is at hand, or null: it is shown until the connection brings a newer one. */
+  constructor(id, name, page, known) {
     this.#id = id;
     this.#name = name;
     this.#page = page;
-    this.#state = initialState(id);
+    this.#state = initialState(id, name);
     this.element = clone("t-session");
     this.#build();
+    if (known !== null) this.#onSnapshot(known, false);
     this.#connection = page.follow(id, {
       snapshot: (snapshot, fresh) => this.#onSnapshot(snapshot, fresh),
-      link: (link) => this.#dispatch({ type: "link", link }),
+      link: (link) => this.#dispatch({ type: "link", link, at: this.#now() }),
     });
     this.#tick = setInterval(this.#request, TICK);
     this.#dispatch({ type: "begin" });
@@ -99,13 +101,18 @@ export class SessionView {
   }
 
   #view() {
-    return view(this.#state, Date.now() - this.#page.meter.skew);
+    return view(this.#state, this.#now());
+  }
+
+  /** By the server's clock. */
+  #now() {
+    return Date.now() - this.#page.meter.skew;
   }
 
   #paint() {
     const shown = this.#view();
     this.#card.paint(shown);
-    this.#card.plot(this.#rates, performance.now());
+    this.#card.plot(this.#rates, performance.now(), shown.ended);
     this.#errors.paint();
     this.#report.update(shown);
     if (this.#state.snapshot !== null) this.#page.list.update(this.#state.snapshot);

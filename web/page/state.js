@@ -10,7 +10,8 @@ export const finished = (snapshot) => snapshot !== null && ENDS.has(snapshot.sta
 /** Links that no later event of the connection changes. */
 const FINAL = new Set(["finished", "gone", "denied"]);
 
-export const initialState = (id) => Object.freeze({ id, snapshot: null, link: "connecting", lag: null });
+export const initialState = (id, name = "") =>
+  Object.freeze({ id, name, snapshot: null, link: "connecting", since: null, lag: null });
 
 /**
  * Whether `next` tells something that `last` does not.
@@ -28,10 +29,10 @@ export function supersedes(next, last) {
 
 const order = (s) => [finished(s) ? 1 : 0, s.processed_files, RANK[s.status] ?? 2, s.changed_at];
 
-/** The state after one event: {type: "snapshot", snapshot, lag?} or {type: "link", link}. */
+/** The state after one event: {type: "snapshot", snapshot, lag?} or {type: "link", link, at?}. */
 export function reduce(state, event) {
   if (event.type === "snapshot") return withSnapshot(state, event);
-  if (event.type === "link") return withLink(state, event.link);
+  if (event.type === "link") return withLink(state, event);
   return state;
 }
 
@@ -57,10 +58,10 @@ function steady(next, last) {
   };
 }
 
-function withLink(state, link) {
+function withLink(state, { link, at = null }) {
   if (state.link === link || FINAL.has(state.link)) return state;
   if (link === "finished" && !finished(state.snapshot)) return state;
-  return Object.freeze({ ...state, link, lag: link === "live" || link === "polling" ? state.lag : null });
+  return Object.freeze({ ...state, link, since: at, lag: link === "live" || link === "polling" ? state.lag : null });
 }
 
 /** How a session stands, in one word of the page. */
@@ -91,11 +92,12 @@ export function view(state, now) {
     phase,
     link: state.link,
     lag: state.link === "live" || state.link === "polling" ? state.lag : null,
+    away: state.link === "reconnecting" && state.since !== null ? Math.max(0, (now - state.since) / 1000) : null,
     counts,
     percent,
     parts: partsOf(counts, phase),
     valueText: percent === null ? say.valueFinding(counts.total) : say.valueText(percent, counts),
-    title: titleOf(phase, percent, counts),
+    title: titleOf(phase, percent, counts, state.name),
     rate: snapshot?.files_per_second ?? 0,
     eta: phase === "processing" ? (snapshot.eta_seconds ?? null) : null,
     elapsed: elapsedOf(snapshot, now),
@@ -103,6 +105,7 @@ export function view(state, now) {
     current: finished(snapshot) ? null : (snapshot?.current_file ?? null),
     jobError: snapshot?.error ?? null,
     ended: finished(snapshot),
+    endedAt: snapshot?.end_time ? Date.parse(snapshot.end_time) : null,
   };
 }
 
@@ -112,10 +115,10 @@ function partsOf({ done, skipped, failed, total }, phase) {
   return { done: done / total, skipped: skipped / total, failed: failed / total };
 }
 
-function titleOf(phase, percent, counts) {
-  if (phase === "waiting") return say.titleEnd(phaseWord.waiting, null);
-  if (phase === "finding") return say.titleFinding(counts.total);
-  return phase === "processing" ? say.title(percent) : say.titleEnd(phaseWord[phase], percent);
+function titleOf(phase, percent, counts, name) {
+  if (phase === "waiting") return say.titleEnd(phaseWord.waiting, null, name);
+  if (phase === "finding") return say.titleFinding(counts.total, name);
+  return phase === "processing" ? say.title(percent, name) : say.titleEnd(phaseWord[phase], percent, name);
 }
 
 function elapsedOf(snapshot, now) {

@@ -5,6 +5,7 @@ export const LOCALE = "en";
 const number = new Intl.NumberFormat(LOCALE);
 const plural = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
 const files = (n) => plural(n, "file", "files");
+const RETRY = "Retry of ";
 
 /** Fixed texts, which index.html names in data-text, data-label and data-placeholder. */
 export const text = {
@@ -53,9 +54,11 @@ export const text = {
   left: "Left",
   speed: "Files per second",
   eta: "Time left",
+  ended: "Ended",
   elapsed: "Elapsed",
-  size: "Read",
+  size: "Data read",
   current: "Now",
+  findingNote: "Looking through the folders. Work on the files begins when all are found.",
   cancel: "Cancel",
   retry: "Retry failed files",
   cancelTitle: "Cancel this session?",
@@ -89,6 +92,7 @@ export const text = {
   reportPartly: "The report broke off; what arrived is shown.",
   more: "Show more",
   downloads: "Download the report",
+  downloadWord: "Report",
   ndjson: "NDJSON",
   csv: "CSV",
 
@@ -117,8 +121,8 @@ export const link = {
 export const linkHint = {
   connecting: "Waiting for the first word from the server",
   live: "Every change is pushed to this page",
-  reconnecting: "The connection is lost; it comes back by itself",
-  polling: "Streaming does not get through; the page asks for each change instead",
+  reconnecting: "The connection is lost. This page reconnects by itself, and nothing will be missing",
+  polling: "Live updates do not get through to here, so the page asks for each change",
   finished: "Nothing more will change",
   gone: "The server does not know this session",
   denied: "Sign in to go on watching",
@@ -148,16 +152,22 @@ export const say = {
   valueText: (percent, v) =>
     `${percent} percent: ${number.format(v.done)} done, ${number.format(v.skipped)} skipped, ` +
     `${number.format(v.failed)} failed, of ${files(v.total)}`,
-  title: (percent) => `${percent}% · ${text.brand}`,
-  titleFinding: (n) => `${number.format(n)} found · ${text.brand}`,
-  titleEnd: (word, percent) => (percent === null ? `${word} · ${text.brand}` : `${word} · ${percent}% · ${text.brand}`),
+  title: (percent, name) => `${percent}% · ${name || text.brand}`,
+  titleFinding: (n, name) => `${number.format(n)} found · ${name || text.brand}`,
+  titleEnd: (word, percent, name) => [word, percent !== null && `${percent}%`, name || text.brand].filter(Boolean).join(" · "),
   completed: (v, elapsed) => {
-    if (v.total === 0) return "No file matched.";
+    if (v.total === 0) return "No file matched. Another folder, or other patterns, may hold what you want.";
     if (v.failed > 0) return `Finished in ${elapsed}. ${files(v.failed)} failed and can be tried again.`;
+    if (v.skipped === v.total) return `Finished in ${elapsed}. Nothing was new: every file was known and unchanged.`;
     return `Finished in ${elapsed}, without an error.`;
   },
-  cancelled: (v, elapsed) => `Cancelled after ${elapsed}. ${number.format(v.left)} of ${files(v.total)} were left as they are.`,
-  stopped: (message) => `The session could not go on: ${message}`,
+  cancelled: (v, elapsed) =>
+    v.total === 0
+      ? `Cancelled after ${elapsed}, before a file was found.`
+      : `Cancelled after ${elapsed}. ${number.format(v.left)} of ${files(v.total)} were left as they are.`,
+  stopped: (message) =>
+    `The session could not go on: ${message}\n` +
+    `What is finished stays recorded. When the cause is mended, start again with “${text.skipExisting}”.`,
   lag: (ms, about) => `${about ? "≈ " : ""}${number.format(ms)} ms`,
   lagHint: (about) =>
     about
@@ -165,10 +175,10 @@ export const say = {
       : "From the change to this page",
   rate: (n) => number.format(n >= 100 ? Math.round(n) : Math.round(n * 10) / 10),
   plot: (now, peak) => `Files per second over the session: now ${now}, at most ${peak}`,
-  peak: (n) => `peak ${n}`,
+  peak: (n) => `at most ${n} files per second`,
   aboutTime: (duration) => `about ${duration}`,
   sessionName: (id) => `${text.session} ${id.slice(0, 8)}`,
-  retryName: (name) => `Retry of ${name}`,
+  retryName: (name) => (name.startsWith(RETRY) ? name : RETRY + name),
   startCount: (n) => `${text.start} · ${files(n)}`,
   /** What a session takes its files from; a folder of null is the root. */
   from: (folder, recursive) => {
@@ -185,26 +195,25 @@ export const say = {
   filesAtLeast: (n) => (n === 0 ? "" : `${number.format(n)}+ files`),
   foldersCut: (shown, all) => `${number.format(shown)} of ${number.format(all)} folders shown; filter to see others.`,
   root: "All folders",
-  openFolder: (name, count) => `${name}, ${count}`,
   upTo: (name) => `Up to ${name}`,
   removePattern: (pattern) => `Remove ${pattern}`,
   errorCount: (n) => plural(n, "error", "errors"),
   errorsCut: (n) => `The newest ${number.format(n)} are listed; the report has them all.`,
-  reportKept: (shown, read) => `${files(shown)} shown, ${number.format(read)} read.`,
+  reportKept: (shown, read) => `${number.format(shown)} of ${files(read)} match.`,
   reportAll: (shown) => `${files(shown)}.`,
   reportNone: (read) => (read === 0 ? "No file is finished yet." : `None of ${files(read)} matches.`),
   reportCut: (kept) => `The first ${number.format(kept)} that match are listed; the download has them all.`,
   reportReading: (read) => `Reading… ${files(read)} so far.`,
   listCounts: (v) =>
-    [`${number.format(v.done)} done`, v.skipped && `${number.format(v.skipped)} skipped`, v.failed && `${number.format(v.failed)} failed`]
+    [v.done && `${number.format(v.done)} done`, v.skipped && `${number.format(v.skipped)} skipped`, v.failed && `${number.format(v.failed)} failed`]
       .filter(Boolean)
-      .join(" · "),
+      .join(" · ") || (v.total === 0 ? "no files" : "0 done"),
 };
 
 /** What went wrong between the page and the server. */
 export const trouble = {
   network: "The server cannot be reached. Check the connection and try again.",
-  unauthorized: "You are signed out.",
+  unauthorized: "You are signed out. Sign in again to go on.",
   busy: "The server has as many sessions running as it can take. Try again in a moment.",
   answer: (status) => `The server answered with ${status}.`,
   folderGone: "This folder is not there.",
@@ -237,7 +246,17 @@ export const units = {
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   },
   number: (n) => number.format(n),
+  /** What is only guessed, no finer than a guess is worth. */
+  estimate(seconds) {
+    const minutes = Math.round(seconds / 60);
+    if (seconds < 60) return units.duration(seconds);
+    if (seconds < 600) return `${Math.floor(seconds / 60)} min ${Math.floor((seconds % 60) / 10) * 10} s`;
+    if (minutes < 60) return `${minutes} min`;
+    if (minutes < 600) return `${Math.floor(minutes / 60)} h ${Math.floor((minutes % 60) / 5) * 5} min`;
+    return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
+  },
   time: (date) => `${clock(date)}:${two(date.getSeconds())}`,
+  full: (date) => `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short", year: "numeric" })}, ${units.time(date)}`,
   /** A time of today, else the day with it. */
   moment(date, now) {
     if (date.toDateString() === now.toDateString()) return clock(date);

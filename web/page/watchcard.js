@@ -7,6 +7,16 @@ import { link as linkWord, linkHint, phase as phaseWord, say, text, units } from
 
 /** Milliseconds between two drawings of the plot: its points change no faster. */
 const PLOT_GAP = 250;
+/** Seconds without a connection that are worth a sentence; behind some proxies each minute has shorter ones. */
+const LONG_AWAY = 2;
+
+/** The icon of the way a session ended, or null while it runs: no check mark where files failed. */
+export function endIcon(phase, { failed, total }) {
+  if (phase === "cancelled") return "cancelled";
+  if (phase === "failed" || (phase === "completed" && failed > 0)) return "error";
+  if (phase === "completed") return total === 0 ? "skipped" : "done";
+  return null;
+}
 
 const ENDINGS = {
   completed: (counts, time) => say.completed(counts, time),
@@ -40,15 +50,17 @@ export class WatchCard {
     this.#paintBadge(view);
     this.#paintNotice(view);
     this.#paintBar(view);
+    this.#paintCurrent(view);
     this.#paintFacts(view);
     this.#paintEnd(view);
   }
 
-  #paintBadge({ link, lag }) {
+  #paintBadge({ link, lag, away }) {
     const { badge, linkWord: word, lag: number } = this.#at;
     setAttribute(badge, "data-link", link);
     setText(word, linkWord[link]);
-    setText(number, lag === null ? "" : say.lag(lag.ms, lag.about));
+    if (away !== null) setText(number, away < 1 ? "" : units.duration(away));
+    else setText(number, lag === null ? "" : say.lag(lag.ms, lag.about));
     const hint = lag === null ? linkHint[link] : `${linkHint[link]}. ${say.lagHint(lag.about)}.`;
     if (badge.title !== hint) badge.title = hint;
   }
@@ -68,7 +80,7 @@ export class WatchCard {
 
   #paintBar({ phase, link, percent, counts, parts, valueText }) {
     const { phaseWord: word, percent: large, tally, bar } = this.#at;
-    setText(word, phase === "waiting" && link !== "connecting" ? "" : phaseWord[phase]);
+    setMessage(word, phase === "waiting" && link !== "connecting" ? null : phaseWord[phase]);
     setText(large, percent === null ? units.number(counts.total) : say.percent(percent));
     setText(tally, percent === null ? say.foundTally(counts.total) : say.tally(counts.processed, counts.total));
     setAttribute(bar, "aria-valuenow", percent);
@@ -78,37 +90,59 @@ export class WatchCard {
     this.#failed.toggleAttribute("data-some", counts.failed > 0);
   }
 
-  #paintFacts({ current, rate, eta, elapsed, bytes, ended }) {
-    const { currentLine, current: path, rate: speed, eta: time, etaLine, elapsed: since, bytes: size } = this.#at;
-    currentLine.hidden = ended;
-    currentLine.toggleAttribute("data-idle", current === null); // keeps its place
+  /** One line for what goes on: the file at hand, or that nothing is heard, or how it ended. */
+  #paintCurrent({ phase, link, away, current, ended }) {
+    const { linkNote: note, currentLine, currentWord: word, current: path } = this.#at;
+    const lost = away !== null && away >= LONG_AWAY;
+    const finding = phase === "finding";
+    setMessage(note, lost ? `${linkHint[link]}.` : null);
+    currentLine.hidden = ended || lost || (current === null && !finding);
+    setText(word, finding ? text.findingNote : text.current);
     setPath(path, current ?? "");
+  }
+
+  #paintFacts({ rate, eta, elapsed, bytes, ended, endedAt }) {
+    const { rate: speed, etaWord, eta: time, elapsed: since, bytes: size } = this.#at;
     setText(speed, say.rate(rate));
-    etaLine.hidden = ended;
-    setText(time, eta === null ? "–" : say.aboutTime(units.duration(eta)));
+    setText(etaWord, ended ? text.ended : text.eta);
+    if (ended) setText(time, endedAt === null ? "–" : units.moment(new Date(endedAt), new Date()));
+    else setText(time, eta === null ? "–" : say.aboutTime(units.estimate(eta)));
     setText(since, elapsed === null ? "–" : units.duration(elapsed));
     setText(size, units.bytes(bytes));
   }
 
   #paintEnd({ ended, phase, counts, elapsed, jobError, link }) {
-    const { summary, retry, cancel, downloads } = this.#at;
+    const { summary, summaryWords, summaryIcon, retry, cancel, downloads } = this.#at;
     const time = units.duration(elapsed ?? 0);
-    setMessage(summary, ended ? ENDINGS[phase](counts, time, jobError) : null);
+    summary.hidden = !ended;
+    if (ended) {
+      setText(summaryWords, ENDINGS[phase](counts, time, jobError));
+      const icon = endIcon(phase, counts);
+      setAttribute(summary, "data-icon", icon);
+      setAttribute(summaryIcon, "href", `#i-${icon}`);
+    }
     const away = link === "gone" || link === "denied";
-    retry.hidden = !ended || counts.failed === 0 || away;
-    cancel.hidden = ended || away;
-    downloads.hidden = counts.processed === 0 || away;
+    this.#show(retry, ended && counts.failed > 0 && !away);
+    this.#show(cancel, !ended && !away);
+    this.#show(downloads, counts.processed > 0 && !away);
   }
 
-  /** Draws the plot anew, if it is time. */
-  plot(history, now) {
+  /** A keyboard that stood on what goes away goes on at the head, not at the top of the page. */
+  #show(element, shown) {
+    if (!shown && element.contains(document.activeElement)) this.#at.name.focus({ preventScroll: true });
+    element.hidden = !shown;
+  }
+
+  /** Draws the plot anew, if it is time; its place is kept for it while there is nothing to draw. */
+  plot(history, now, ended) {
+    const { plot, peak } = this.#at;
+    plot.hidden = ended && !history.drawable;
     if (!history.drawable || now - this.#plotted < PLOT_GAP) return;
     this.#plotted = now;
-    const { plot, peak } = this.#at;
     const rates = history.points;
-    const { line, area } = plotPaths(rates);
-    plot.hidden = false;
+    const { line, before, area } = plotPaths(rates, history.unseen);
     setAttribute(plot.querySelector(".line"), "d", line);
+    setAttribute(plot.querySelector(".before"), "d", before);
     setAttribute(plot.querySelector(".area"), "d", area);
     setText(peak, say.peak(say.rate(history.peak)));
     plot.setAttribute("aria-label", say.plot(say.rate(rates.at(-1)), say.rate(history.peak)));

@@ -5,7 +5,6 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import badge, complete, serious
 from tests.e2e.page.conftest import NewServer, OpenTabs
-from tests.e2e.page_server import Server
 
 pytestmark = pytest.mark.e2e
 
@@ -15,10 +14,13 @@ def focused(page: Page) -> str:
     return text
 
 
-def test_keyboard_alone_is_enough(server: Server, open_tabs: OpenTabs) -> None:
+def test_keyboard_alone_is_enough(new_server: NewServer, open_tabs: OpenTabs) -> None:
     """Pick a folder, start, cancel and confirm without a mouse."""
+    server = new_server()
     server.files("keys/one", 1)
     server.files("keys/two", 300, "50")
+    server.files("none", 1)
+    server.start()
     page = open_tabs().open(server.url)
     page.locator(".folder").first.wait_for()
     page.keyboard.press("Tab")
@@ -45,7 +47,8 @@ def test_keyboard_alone_is_enough(server: Server, open_tabs: OpenTabs) -> None:
     page.keyboard.press("Tab")
     assert focused(page) == "Cancel session"
     page.keyboard.press("Enter")
-    expect(page.locator('[data-phase="cancelled"]')).to_be_visible()
+    expect(page.locator('[data-watch][data-phase="cancelled"]')).to_be_visible()
+    expect(page.locator("[data-name]")).to_be_focused()  # the button it stood on is gone
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
