@@ -1,4 +1,4 @@
-"""Django: what is below /ingest, and the lifespan, which Django does not know, go another way."""
+"""Django: requests below /ingest, and the lifespan, go to the service and never reach Django."""
 
 import os
 from pathlib import Path
@@ -20,12 +20,12 @@ settings.configure(
     MIDDLEWARE=["django.middleware.gzip.GZipMiddleware"],
 )
 
-ingest = create_app(Settings(root=Path("inbox")))
+service = create_app(Settings(root=Path("inbox")))
 
 
 async def take_in(_: HttpRequest, name: str) -> JsonResponse:
     """Start a session from the host's own code, and say where it can be followed."""
-    session_id = await ingest.start(directory=name)
+    session_id = await service.start(directory=name)
     return JsonResponse({"follow": f"/ingest/api/ingest/stream/{session_id}"})
 
 
@@ -34,11 +34,11 @@ django = get_asgi_application()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Hand on what is below /ingest, and the server's start and end."""
+    """Route what is below /ingest, and the lifespan, to the service."""
     root = scope.get("root_path", "") + "/ingest"
     if scope["type"] == "lifespan":
-        await ingest(scope, receive, send)
+        await service(scope, receive, send)
     elif f"{scope['path']}/".startswith(f"{root}/"):
-        await ingest({**scope, "root_path": root}, receive, send)
+        await service({**scope, "root_path": root}, receive, send)
     else:
         await django(scope, receive, send)

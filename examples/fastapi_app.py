@@ -1,4 +1,4 @@
-"""FastAPI: below /ingest, beside routes and middleware of the host's own."""
+"""FastAPI: mounted below /ingest, beside the host's own routes and middleware."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,30 +14,30 @@ from web import create_app
 
 FRONT_END = "https://front.example"
 
-ingest = create_app(Settings(root=Path("inbox"), cors_origins=(FRONT_END,)))
+service = create_app(Settings(root=Path("inbox"), cors_origins=(FRONT_END,)))
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Run the service as long as the host runs."""
-    async with ingest.lifespan():
+    async with service.lifespan():
         yield
 
 
 app = FastAPI(lifespan=lifespan)
 app.add_middleware(GZipMiddleware)
 app.add_middleware(CORSMiddleware, allow_origins=[FRONT_END])
-app.mount("/ingest", ingest)
+app.mount("/ingest", service)
 
 
 @app.post("/folders/{name}")
 async def take_in(name: str) -> dict[str, str]:
     """Start a session from the host's own code, and say where it can be followed."""
-    session_id = await ingest.start(directory=name)
+    session_id = await service.start(directory=name)
     return {"follow": f"/ingest/api/ingest/stream/{session_id}"}
 
 
 @app.exception_handler(IngestError)
 async def refuse(_: Request, error: IngestError) -> JSONResponse:
-    """Answer with the status that the ingest service itself would answer with."""
+    """Answer with the status that the service itself would use."""
     return JSONResponse({"detail": str(error)}, error.status)

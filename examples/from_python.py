@@ -12,7 +12,7 @@ from web import create_app
 async def main(root: Path) -> None:
     """Watch one session to its end, and cancel another."""
     async with create_app(Settings(root=root)).lifespan() as app:
-        # The same key again, after a crash say, gives the same session.
+        # The same key gives the same session, even after a crash.
         session_id = await app.start(directory=".", idempotency_key="2026-11-23")
         async for snapshot in app.watch(session_id):
             print(snapshot["status"], snapshot["processed_files"], "of", snapshot["total_files"])

@@ -1,4 +1,4 @@
-"""Litestar: below /ingest, which its compression leaves alone."""
+"""Litestar: mounted below /ingest, which its compression leaves alone."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,33 +11,33 @@ from litestar.types import Receive, Scope, Send
 from ingest import Settings
 from web import create_app
 
-ingest = create_app(Settings(root=Path("inbox")))
+service = create_app(Settings(root=Path("inbox")))
 
 
 @asynccontextmanager
 async def lifespan(_: Litestar) -> AsyncIterator[None]:
     """Run the service as long as the host runs."""
-    async with ingest.lifespan():
+    async with service.lifespan():
         yield
 
 
 @asgi("/ingest", is_mount=True, copy_scope=True)
 async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand on what is below /ingest."""
-    await ingest(scope, receive, send)  # type: ignore[arg-type]  # narrower types than ASGI's
+    """Route what is below /ingest to the service."""
+    await service(scope, receive, send)  # type: ignore[arg-type]  # narrower types than ASGI's
 
 
 @post("/folders/{name:str}")
 async def take_in(name: str) -> dict[str, str]:
     """Start a session from the host's own code, and say where it can be followed."""
-    session_id = await ingest.start(directory=name)
+    session_id = await service.start(directory=name)
     return {"follow": f"/ingest/api/ingest/stream/{session_id}"}
 
 
 app = Litestar(
     [mounted, take_in],
     lifespan=[lifespan],
-    # Compressed answers begin with their first bytes; a stream in which nothing has changed since
-    # its client was cut off would seem dead until something does.
+    # A compressed answer begins only with its first bytes: a client that reconnects and has missed
+    # nothing would see no answer before the next heartbeat.
     compression_config=CompressionConfig(backend="gzip", exclude="^/ingest/"),
 )

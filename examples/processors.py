@@ -1,4 +1,4 @@
-"""Processors of one's own, in worker processes, on the event loop and in one's own executor."""
+"""Your own processors: in worker processes, on the event loop, and in your own executor."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from web import Application, create_app
 
 
 def count_lines(path: Path) -> Outcome:
-    """Do what takes processor time: it runs in worker processes, and may crash there."""
+    """Count lines: this takes CPU time, so it runs in worker processes, and may crash there."""
     lines = path.read_bytes().count(b"\n")
     return Outcome(metadata={"lines": lines}, counters={"lines": lines})
 
 
 async def ask_elsewhere(path: Path) -> dict[str, str]:
-    """Do what mostly waits, for another service say: it runs on the event loop."""
+    """Ask another service: this mostly waits, so it runs on the event loop."""
     await asyncio.sleep(0.01)
     return {"answer": f"{path.name} is known"}
 
 
 @contextmanager
 def applications(root: Path, state: Path) -> Iterator[dict[str, Application]]:
-    """Make one application for each way, and end the executor, which stays yours."""
+    """Make one application for each way, and shut down the executor, which stays yours."""
 
     def settings(name: str) -> Settings:
         return Settings(root=root, database=state / f"{name}.db", workers=2)

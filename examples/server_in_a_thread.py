@@ -22,7 +22,7 @@ def serving(app: Application, port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if thread.is_alive():  # it is not where the port was taken
+        if thread.is_alive():  # it has ended if the port was taken
             # First the streams: the server would wait for them as long as they last.
             asyncio.run_coroutine_threadsafe(app.drain(), loop).result()
         server.should_exit = True

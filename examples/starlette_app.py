@@ -1,4 +1,4 @@
-"""Starlette: below /ingest, behind a BaseHTTPMiddleware, watched by the host itself."""
+"""Starlette: mounted below /ingest, behind a BaseHTTPMiddleware, watched by the host itself."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -18,30 +18,30 @@ from web import create_app
 
 logger = logging.getLogger("host")
 
-ingest = create_app(Settings(root=Path("inbox")))
+service = create_app(Settings(root=Path("inbox")))
 
 
 @asynccontextmanager
 async def lifespan(_: Starlette) -> AsyncIterator[None]:
     """Run the service as long as the host runs."""
-    async with ingest.lifespan():
+    async with service.lifespan():
         yield
 
 
 async def take_in(request: Request) -> Response:
-    """Start a session, and watch it after the answer has gone."""
-    session_id = await ingest.start(directory=request.path_params["name"])
+    """Start a session, and watch it once the answer has been sent."""
+    session_id = await service.start(directory=request.path_params["name"])
     return JSONResponse({"session_id": session_id}, background=BackgroundTask(watch, session_id))
 
 
 async def watch(session_id: str) -> None:
-    """Write to the log how it goes."""
-    async for snapshot in ingest.watch(session_id):
+    """Log its progress."""
+    async for snapshot in service.watch(session_id):
         logger.warning("%s: %d %%", snapshot["status"], snapshot["progress"])
 
 
 async def name_the_host(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Stand for any middleware that Starlette calls with a request and a response."""
+    """Add a header, as an example of middleware that Starlette calls with a request."""
     response = await call_next(request)
     response.headers["x-host"] = "starlette"
     return response
@@ -50,7 +50,7 @@ async def name_the_host(request: Request, call_next: RequestResponseEndpoint) ->
 app = Starlette(
     routes=[
         Route("/folders/{name}", take_in, methods=["POST"]),
-        Mount("/ingest", ingest),
+        Mount("/ingest", service),
     ],
     middleware=[Middleware(BaseHTTPMiddleware, dispatch=name_the_host)],
     lifespan=lifespan,

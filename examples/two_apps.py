@@ -1,4 +1,4 @@
-"""Two in one process: each has its files, its database, its workers and its end."""
+"""Two services in one process, each with its own files, database and workers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
