@@ -100,7 +100,7 @@ class Watcher:
 
 
 def check_frame(frame: Snapshot) -> None:
-    """Hold one snapshot to the contract."""
+    """Check one snapshot for what docs/api.md says of it."""
     stats = frame["stats"]
     done = stats["done"] + stats["skipped_existing"] + stats["errors"]
     assert frame["processed_files"] == done <= frame["total_files"], frame
@@ -115,7 +115,7 @@ def check_frame(frame: Snapshot) -> None:
 
 
 def check_step(before: Snapshot, after: Snapshot) -> None:
-    """Hold two snapshots in a row to the contract."""
+    """Check two snapshots in a row: nothing goes back."""
     for name in ("progress", "processed_files", "total_files"):
         assert after[name] >= before[name], (name, before, after)
     for name, value in before["stats"].items():

@@ -82,7 +82,7 @@ def turns(store: Store) -> int:
 
 
 @pytest.mark.parametrize("min_interval", [0.0, 0.005])
-def test_every_snapshot_of_a_session_holds_to_the_contract(
+def test_every_snapshot_of_a_session_is_consistent(
     settings: Settings, root: Path, min_interval: float
 ) -> None:
     """Files that are done, fail and are skipped: counts add up in each frame, none goes back."""

@@ -24,7 +24,7 @@ def count(session: Session, now: float, done: int = 0, errors: int = 0, **counte
     session.record(done=done, skipped=0, errors=failed, counters=counters, last="last.txt", now=now)
 
 
-def test_snapshot_has_the_fields_of_the_contract() -> None:
+def test_snapshot_has_the_documented_fields() -> None:
     """The keys and their order are those that clients were promised."""
     snapshot = session_of(1).snapshot(1001.0)
     assert " ".join(snapshot) == (
@@ -153,7 +153,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(0, 20), st.sampled_from([None, Status.CANCELLED, Status.ERROR]))
-def test_snapshots_hold_to_the_contract_whatever_happens(
+def test_snapshots_are_consistent_whatever_happens(
     steps: list[tuple[str, int]], at: int, end: Status | None
 ) -> None:
     """Counts add up, and nothing goes back, in any order of finding, counting and looking."""

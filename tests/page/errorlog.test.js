@@ -8,7 +8,7 @@ const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => erro
 
 let clock, log, asked;
 
-/** A server with `total` errors, as the contract has it. */
+/** A server with `total` errors, which answers as `errors_after` does. */
 const server = (total) => async (after) => {
   asked.push(after);
   return { errors: range(after + 1, Math.min(total, after + 1000)), total };
