@@ -49,6 +49,7 @@ export class SessionView {
     });
     this.#tick = setInterval(this.#request, TICK);
     this.#dispatch({ type: "begin" });
+    this.#paint(); // a card without its numbers, be it for one frame, would have another height
   }
 
   #build() {

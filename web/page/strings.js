@@ -121,7 +121,7 @@ export const link = {
 export const linkHint = {
   connecting: "Waiting for the first word from the server",
   live: "Every change is pushed to this page",
-  reconnecting: "The connection is lost. This page reconnects by itself, and nothing will be missing",
+  reconnecting: "The connection is lost. This page reconnects by itself; nothing is missed",
   polling: "Live updates do not get through to here, so the page asks for each change",
   finished: "Nothing more will change",
   gone: "The server does not know this session",

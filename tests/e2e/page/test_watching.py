@@ -37,9 +37,7 @@ const note = () => {
     const found = document.querySelector('.watch ' + part);
     return found && Math.round(found.getBoundingClientRect().top + scrollY);
   });
-  // A card that was made since the last frame is not painted yet.
-  const painted = document.querySelector('.watch [data-percent]')?.textContent;
-  if (painted) window.places.add(tops.join(' '));
+  if (tops[0] !== null) window.places.add(tops.join(' '));
   requestAnimationFrame(note);
 };
 note();
