@@ -17,6 +17,12 @@ test("a lag is never negative: a clock that is behind is found out by its first 
   assert.equal(about, true);
 });
 
+test("a lag of less than the clock's grain is no skew", () => {
+  const meter = new LagMeter();
+  assert.deepEqual(meter.sample(T + 0.4, T), { ms: 0, about: false });
+  assert.deepEqual(meter.sample(T + 5, T + 17), { ms: 12, about: false });
+});
+
 test("a clock that is an hour ahead is found out by the Date header", () => {
   const meter = new LagMeter();
   const here = T + 3_600_000;

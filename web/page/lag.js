@@ -5,6 +5,10 @@ const SAMPLES = 9;
 // A `Date` header counts whole seconds, servers renew it but once a second, and a busy one is late.
 const DATE_ERROR = 3000;
 
+// A page's clock counts whole milliseconds, rounded down, and runs by itself between two looks at
+// the machine's: a lag of that much below nothing is no other clock.
+const GRAIN = 2;
+
 /**
  * Lag is receipt minus `changed_at`, less how far this clock is ahead of the server's.
  *
@@ -35,7 +39,7 @@ export class LagMeter {
   /** How far this machine's clock is believed to be ahead of the server's, in milliseconds. */
   get skew() {
     const high = Math.min(this.#high, this.#least, this.#lastLeast);
-    if (this.#low <= 0 && high >= 0) return 0;
+    if (this.#low <= 0 && high >= -GRAIN) return 0;
     return Number.isFinite(high) ? high : 0;
   }
 
