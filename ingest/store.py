@@ -178,31 +178,9 @@ class Store:
             TooManySessionsError: to be tried again later.
             CatalogueError: nothing was started.
         """
-        if key is None:
-            return await self._start_new(request, None)
-        # The first of several at once is to be recorded before the others are looked up, or they
-        # would count against the limit.
-        lock = self._keys.setdefault(key, asyncio.Lock())
-        async with lock:
-            if earlier := await self._catalogue.session_of_key(key):
-                session_id = self._same(earlier, request)
-                if not earlier.status.terminal and session_id not in self._running:
-                    await self._mend(session_id)
-                return session_id
-            return await self._start_new(request, key)
-
-    async def _start_new(self, request: Request, key: str | None) -> str:
-        if len(self._running) + self._starting >= self._settings.max_sessions:
-            raise TooManySessionsError(
-                f"{self._settings.max_sessions} sessions run already, which is the limit; "
-                "start this one when another has ended"
-            )
-        self._starting += 1
-        try:
-            # A client that goes away now must not leave a session that nobody runs.
-            return await asyncio.shield(asyncio.create_task(self._start(request, key)))
-        finally:
-            self._starting -= 1
+        # A client that goes away now must not leave a session that nobody runs, nor give its
+        # key's turn to the next one while this session is recorded and does not run yet.
+        return await asyncio.shield(asyncio.create_task(self._start_once(request, key)))
 
     async def cancel(self, session_id: str) -> bool:
         """
@@ -277,6 +255,32 @@ class Store:
         shown = Path(directory.decode("utf-8", "replace"))
         parent = None if directory == b"." else str(shown.parent)
         return {"path": str(shown), "parent": parent, "directories": listed}
+
+    async def _start_once(self, request: Request, key: str | None) -> str:
+        if key is None:
+            return await self._start_new(request, None)
+        # The first of several at once is to be recorded before the others are looked up, or they
+        # would count against the limit.
+        lock = self._keys.setdefault(key, asyncio.Lock())
+        async with lock:
+            if earlier := await self._catalogue.session_of_key(key):
+                session_id = self._same(earlier, request)
+                if not earlier.status.terminal and session_id not in self._running:
+                    await self._mend(session_id)
+                return session_id
+            return await self._start_new(request, key)
+
+    async def _start_new(self, request: Request, key: str | None) -> str:
+        if len(self._running) + self._starting >= self._settings.max_sessions:
+            raise TooManySessionsError(
+                f"{self._settings.max_sessions} sessions run already, which is the limit; "
+                "start this one when another has ended"
+            )
+        self._starting += 1
+        try:
+            return await self._start(request, key)
+        finally:
+            self._starting -= 1
 
     async def _start(self, request: Request, key: str | None) -> str:
         directory = b"."

@@ -159,6 +159,42 @@ def test_client_that_goes_away_leaves_a_session_that_runs(root: Path) -> None:
     run(main())
 
 
+def test_client_that_goes_away_and_repeats_its_key_starts_one_session(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The repetition waits for the first start, which goes on, and nothing is run by two."""
+    caplog.set_level(logging.INFO, "ingest")
+    fill(root, ["a"])
+    recorded_first, go_on = asyncio.Event(), asyncio.Event()
+    add_session = Catalogue.add_session
+
+    async def held(catalogue: Catalogue, *args: Any) -> Any:
+        stored = await add_session(catalogue, *args)
+        recorded_first.set()
+        await go_on.wait()
+        return stored
+
+    monkeypatch.setattr(Catalogue, "add_session", held)
+
+    async def main() -> None:
+        async with opened(settings(root), process=succeed) as (store, watcher):
+            leaving = asyncio.create_task(store.start(EVERY, "key"))
+            await recorded_first.wait()
+            leaving.cancel()
+            await asyncio.wait([leaving])
+            repeated = asyncio.create_task(store.start(EVERY, "key"))
+            for _ in range(5):  # it may look into the catalogue as often as it likes
+                await store.newest()
+                await settle()
+            go_on.set()
+            assert (await watcher.end(await repeated))["status"] == "completed"
+            assert len(await store.newest()) == 1
+            begun = [record for record in caplog.messages if record.endswith(": starting")]
+            assert len(begun) == 1
+
+    run(main())
+
+
 # Repeating
 
 
