@@ -147,9 +147,13 @@ class Channel:
     def _continue_round(self) -> None:
         while self._round:
             end = self._position + ROUND_SLICE
-            for subscriber in self._round[self._position : end]:
-                if subscriber in self._subscribers:
-                    subscriber.notify()
+            try:
+                for subscriber in self._round[self._position : end]:
+                    if subscriber in self._subscribers:
+                        subscriber.notify()
+            except BaseException:  # it must not, but the next frame is to reach the others
+                self._round = ()
+                raise
             self._position = end
             if end >= len(self._round):
                 self._round = ()

@@ -11,6 +11,9 @@ from sse.asgi import Receive, Send
 
 UVICORN = "uvicorn.protocols.http."
 
+PARTS = ("disconnected", "flow", "message_event", "response_complete", "transport")
+"""What is used of a request cycle of uvicorn's: one that lacks any of it is not recognised."""
+
 
 def may_step(send: Send) -> bool:
     """
@@ -20,8 +23,7 @@ def may_step(send: Send) -> bool:
     not ask which task runs it. A wrapper may (anyio's cancel scopes, `asyncio.timeout`), so only
     the very method of uvicorn's request cycle is taken, found by the module of its class.
     """
-    owner = getattr(send, "__self__", None)
-    return type(owner).__module__.startswith(UVICORN)
+    return _is_cycle(getattr(send, "__self__", None))
 
 
 class Parking(Protocol):
@@ -54,6 +56,44 @@ def is_unread(send: Send, receive: Receive) -> bool:
     return cycle is not None and cycle.transport.get_write_buffer_size() > 0
 
 
+def is_gone(send: Send, receive: Receive) -> bool:
+    """
+    Tell whether the connection has come to its end; False if unknown.
+
+    uvicorn tells `receive` of it, but only that of the connection's last request: not one behind
+    which a client has sent another (pipelining).
+    """
+    cycle = _cycle(send, receive)
+    return cycle is not None and cycle.transport.is_closing()
+
+
+def is_last(send: Send, receive: Receive) -> bool:
+    """
+    Tell whether the server means to close the connection after this response; False if unknown.
+
+    For one that would have been kept, that is how a shutdown of uvicorn shows before it waits for
+    open responses, whatever made it shut down.
+    """
+    cycle = _cycle(send, receive)
+    if cycle is None:
+        return False
+    if hasattr(cycle, "keep_alive"):
+        return not cycle.keep_alive
+    return getattr(cycle.transport.get_protocol(), "shutdown_requested", False)
+
+
+def drop_unread(server: object) -> None:
+    """
+    Cut each connection of a uvicorn `Server` that has bytes which its client does not take.
+
+    At its shutdown it waits for all of them without limit, complete responses too.
+    """
+    if type(server).__module__ == "uvicorn.server":
+        for connection in tuple(server.server_state.connections):  # type: ignore[attr-defined]
+            if connection.transport.get_write_buffer_size():
+                connection.transport.abort()
+
+
 def abort(send: Send, receive: Receive) -> bool:
     """
     Cut the connection without waiting for what is buffered; tell whether that was possible.
@@ -71,13 +111,20 @@ def abort(send: Send, receive: Receive) -> bool:
         cycle.transport.abort()
     else:
         cycle.abort_stream()
-        cycle.message_event.set()
+    # uvicorn does so itself at the connection's end, but for its last request alone.
+    cycle.disconnected = True
+    cycle.message_event.set()
     return True
 
 
 def _cycle(send: Send, receive: Receive) -> Any | None:
     for end in (send, receive):
         owner = getattr(end, "__self__", None)
-        if type(owner).__module__.startswith(UVICORN):
+        if _is_cycle(owner):
             return owner
     return None
+
+
+def _is_cycle(owner: object) -> bool:
+    known = type(owner).__module__.startswith(UVICORN)
+    return known and all(hasattr(owner, part) for part in PARTS)

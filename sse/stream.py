@@ -16,11 +16,14 @@ from typing import Any
 
 from sse.asgi import Headers, Message, Receive, Send
 from sse.feed import Feed
-from sse.server import Parking, abort, is_unread, parking
+from sse.server import Parking, abort, is_gone, is_last, is_unread, parking
 
 logger = logging.getLogger("sse")
 
 NEVER = float("inf")
+
+PARKING_PERIOD = 1.0
+"""Seconds between two looks at whether a client over HTTP/2 allows more: nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,11 @@ class Stream(ABC):
     opened_at: float = field(init=False)
     last_sent_at: float = field(init=False)
     _stalled_at: float = field(default=NEVER, init=False)
+    _was_last: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.opened_at = self.last_sent_at = self.clock()
+        self._was_last = is_last(self.send, self.receive)
 
     @abstractmethod
     async def run(self, headers: Headers) -> None:
@@ -88,9 +93,16 @@ class Stream(ABC):
         """Tell whether the server still holds what was sent."""
         return is_unread(self.send, self.receive)
 
+    @property
+    def is_being_shut_down(self) -> bool:
+        """Whether the server has begun to wait for this response's end."""
+        return not self._was_last and is_last(self.send, self.receive)
+
     def tick(self, now: float) -> None:
-        """Do what is due at `now`: a heartbeat, the end of an old stream or of a stalled one."""
-        if self.stalled_for(now) >= self.limits.send_timeout:
+        """Do what is due at `now`: a heartbeat, the end of an old, a stalled or a lost stream."""
+        if is_gone(self.send, self.receive):
+            self.cut()
+        elif self.stalled_for(now) >= self.limits.send_timeout:
             logger.info("a stream is cut: unread for %.3g s", self.stalled_for(now))
             self.cut()
         elif now - self.opened_at >= self.limits.max_age and not self.feed.ending:
@@ -98,6 +110,16 @@ class Stream(ABC):
         elif now - self.last_sent_at >= self.limits.heartbeat:
             self.feed.heartbeat_due = True
             self.notify()
+
+    def next_tick(self, now: float) -> float:
+        """Tell when something may be due next; a stall that begins now is due no earlier."""
+        limits = self.limits
+        stalled = self._stalled_at != NEVER
+        return min(
+            (now if stalled else self.last_sent_at) + limits.heartbeat,
+            (self._stalled_at if stalled else now) + limits.send_timeout,
+            NEVER if self.feed.ending else self.opened_at + limits.max_age,
+        )
 
     def _note_sent(self) -> None:
         self.last_sent_at = self.clock()
@@ -143,8 +165,12 @@ class DirectStream(Stream):
 
     def tick(self, now: float) -> None:
         Stream.tick(self, now)
-        if self._parking is not None:  # nobody tells when the client allows more
+        if self._parking is not None:
             self.notify()
+
+    def next_tick(self, now: float) -> float:
+        due = Stream.next_tick(self, now)
+        return due if self._parking is None else min(due, now + PARKING_PERIOD)
 
     def _is_parked(self, parking: Parking) -> bool:
         """Hold the stream while the client has no room for what it was sent already."""

@@ -12,6 +12,7 @@ from sse.channel import Channel, Frame
 from sse.feed import Feed
 from sse.server import may_step
 from sse.stream import NEVER, DirectStream, Limits, OwnTaskStream, Stream
+from sse.wheel import Wheel
 
 logger = logging.getLogger("sse")
 
@@ -36,6 +37,15 @@ SWEEP_SLICE = 256
 
 TICKS = 4
 """Ticks of the timer in the shortest of the times that it keeps: so late may a heartbeat be."""
+
+LONGEST_TICK = 0.25
+"""Seconds; a shutdown of the server is noticed at a tick, and is to be over within a second."""
+
+LONGEST_WAIT = 3600.0
+"""Seconds between two looks at a stream, however long its times are; infinite ones are taken."""
+
+ASKED = 8
+"""Streams that are asked at each tick whether the server shuts down: it tells all at once."""
 
 
 class StreamsError(Exception):
@@ -66,6 +76,7 @@ class Streams:
         send_timeout: seconds a client may leave unread what the server buffers no further.
         max_age: seconds after which a stream ends for its client to reconnect; 0 is never.
         limit: streams that may be open at once.
+        on_shutdown: called when the server is seen to shut down; by default all streams end.
         clock: seconds, monotonic; the running loop's if none is given.
 
     Raises:
@@ -81,6 +92,7 @@ class Streams:
         send_timeout: float = 30.0,
         max_age: float = 3600.0,
         limit: int = 20_000,
+        on_shutdown: Callable[[], object] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         for name, value in (("heartbeat", heartbeat), ("send_timeout", send_timeout)):
@@ -90,11 +102,14 @@ class Streams:
             if not value >= 0:
                 raise ValueError(f"{name} is {value}; the least is 0")
         self._limits = Limits(heartbeat, send_timeout, max_age or NEVER)
-        self._period = min(1.0, *(t / TICKS for t in (heartbeat, send_timeout, max_age or NEVER)))
+        times = (heartbeat, send_timeout, max_age or NEVER)
+        self._period = min(LONGEST_TICK, *(time / TICKS for time in times))
         self._retry_ms = retry_ms
         self._limit = limit
+        self._on_shutdown = on_shutdown or self.end
         self._clock = clock
         self._open: dict[Stream, None] = {}
+        self._wheel = Wheel[Stream](self._period)
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
         self._ending: dict[Stream, None] = {}
@@ -190,6 +205,7 @@ class Streams:
         kind = DirectStream if may_step(send) else OwnTaskStream
         stream = kind(feed, receive, send, limits, clock)
         self._open[stream] = None
+        self._schedule(stream, stream.opened_at)
         self._empty.clear()
         self._opened += 1
         logger.info("stream opened; %d are open", len(self._open))
@@ -201,6 +217,7 @@ class Streams:
 
     def _forget(self, stream: Stream) -> None:
         del self._open[stream]
+        self._wheel.remove(stream)
         if not self._open:
             self._empty.set()
         self._frames_sent += stream.feed.frames_sent
@@ -217,17 +234,33 @@ class Streams:
             self._timer = asyncio.get_running_loop().call_later(self._period, self._tick)
 
     def _tick(self) -> None:
-        self._sweep(iter(tuple(self._open)))
+        if not self._draining and any(s.is_being_shut_down for s in islice(self._open, ASKED)):
+            self._on_shutdown()
+        now = (self._clock or asyncio.get_running_loop().time)()
+        self._sweep(iter(self._wheel.take(now)))
 
     def _sweep(self, streams: Iterator[Stream]) -> None:
         slice_ = tuple(islice(streams, SWEEP_SLICE))
         for stream in slice_:
-            stream.tick(stream.clock())
+            if stream in self._open:
+                self._look_at(stream)
         if slice_:
             asyncio.get_running_loop().call_soon(self._sweep, streams)
         else:
             self._timer = None
             self._arm()
+
+    def _look_at(self, stream: Stream) -> None:
+        now = stream.clock()
+        try:
+            stream.tick(now)
+        except Exception:  # one that fails must not cost the others their heartbeats
+            logger.exception("a stream is not looked after any more")
+        else:
+            self._schedule(stream, now)
+
+    def _schedule(self, stream: Stream, now: float) -> None:
+        self._wheel.put(stream, min(max(stream.next_tick(now), now), now + LONGEST_WAIT))
 
 
 def _vary(value: float) -> float:

@@ -37,7 +37,9 @@ EXTRAS = {
 }
 """The one module that wraps each optional extra; there alone an import may stand in a function."""
 
-PURE = frozenset({"sse/event.py", "sse/parser.py", "sse/channel.py", "ingest/session.py"})
+PURE = frozenset(
+    {"sse/event.py", "sse/parser.py", "sse/channel.py", "sse/wheel.py", "ingest/session.py"}
+)
 """No event loop, clock, chance, file, socket, thread or log: what they need is handed to them."""
 
 IMPURE = frozenset(

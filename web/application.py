@@ -16,7 +16,7 @@ from ingest.session import Snapshot
 from ingest.settings import Settings
 from sse import Streams
 from sse.asgi import Headers, Receive, Scope, Send
-from sse.server import abort
+from sse.server import abort, drop_unread
 from web import response as responses
 from web.errors import ClientGoneError, HTTPError, UnavailableError
 from web.guard import Guard
@@ -42,7 +42,11 @@ class Parts:
     """What an application consists of while it runs."""
 
     def __init__(
-        self, settings: Settings, sessions: Sessions, loop: asyncio.AbstractEventLoop
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        loop: asyncio.AbstractEventLoop,
+        on_shutdown: Callable[[], object],
     ) -> None:
         self.loop = loop
         self.sessions = sessions
@@ -53,6 +57,7 @@ class Parts:
             send_timeout=settings.send_timeout,
             max_age=settings.max_stream_age,
             limit=settings.max_streams,
+            on_shutdown=on_shutdown,
         )
         self.polling = Polling(settings)
         self.static = Static()
@@ -219,14 +224,15 @@ class Application:
             return self._parts
         async with self._opening():
             if self._parts is not None and self._parts.loop.is_closed():
-                await (
-                    self._close()
-                )  # a host without a lifespan has ended its loop, and began another
+                # A host without a lifespan has ended its loop, and began another. What still
+                # belongs to the old one says so when it is touched.
+                with contextlib.suppress(RuntimeError):
+                    await self._close()
             if self._parts is None:
                 loop = asyncio.get_running_loop()
                 settings = self._settings()
                 sessions = LocalSessions(settings, process=self._process, executor=self._executor)
-                parts = await asyncio.to_thread(Parts, settings, sessions, loop)
+                parts = await asyncio.to_thread(Parts, settings, sessions, loop, self._stop_streams)
                 await sessions.open()
                 if parts.metrics is not None:
                     parts.metrics.start()
@@ -248,9 +254,13 @@ class Application:
         self._signals.remove()
         if parts.metrics is not None:
             parts.metrics.stop()
-        await self.drain()
-        await parts.sessions.close()
-        self._parts = None
+        try:
+            await self.drain()
+        finally:
+            try:
+                await parts.sessions.close()
+            finally:
+                self._parts = None
 
     def _hear_signal(self) -> None:
         if self._parts is not None:
@@ -267,6 +277,8 @@ class Application:
         for request in tuple(self._serving):
             if request.waits_for_client:
                 abort(request.send, request.receive)
+        for server in self._signals.owners():
+            drop_unread(server)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)

@@ -129,6 +129,43 @@ def test_client_that_never_reads_holds_up_nothing(tmp_path: Path, command: str) 
         assert_clean(server)
 
 
+@pytest.mark.parametrize("parser", EITHER_PARSER, ids=lambda flags: flags[1])
+def test_last_request_of_a_server_ends_its_streams(tmp_path: Path, parser: tuple[str, ...]) -> None:
+    """Without a signal too, as after `--limit-max-requests`, no stream holds up the end."""
+    with serve(with_files(tmp_path), *parser, "--limit-max-requests", "2", **SLOW) as server:
+        stream = server.stream(server.start())
+        read_until(stream, b"\n\n")
+        server.ask("GET", "/healthz")
+        assert read_to_end(stream).endswith(b"0\r\n\r\n")
+        server.process.wait(DEADLINE)
+        assert "Traceback" not in server.log, server.log
+
+
+def test_client_that_reads_no_answer_holds_up_no_shutdown(tmp_path: Path) -> None:
+    """Nor one that asked for many files of the page at once, and takes none of them."""
+    with serve(with_files(tmp_path), "--http", "httptools") as server:
+        reader = server.connect(receive_buffer=4096)
+        reader.sendall(b"GET /static/style.css HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        read_until(reader, b"200 OK")
+        # The others are under way, or will never be: the server has only so much room.
+        until(lambda: server.ask("GET", "/healthz")[0] == 200)
+        assert server.stop() < GONE_WITHIN
+        assert "Traceback" not in server.log, server.log
+
+
+def test_connection_with_a_request_behind_its_stream_is_let_go(tmp_path: Path) -> None:
+    """A client that pipelines, and leaves, does not keep the stream it had."""
+    short = {"INGEST_HEARTBEAT": "0.2", **SLOW}
+    with serve(with_files(tmp_path), "--http", "httptools", **short) as server:
+        session_id = server.start()
+        client = server.stream(session_id)
+        read_until(client, b"\n\n")
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.close()
+        until(lambda: server.ask("GET", "/healthz")[1]["streams"] == 0)
+        assert server.stop() < GONE_WITHIN
+
+
 def test_waiting_poll_is_answered_at_the_signal(tmp_path: Path) -> None:
     """A long poll ends with an answer, and holds the server up no longer than a stream does."""
     with serve(with_files(tmp_path), **SLOW) as server:

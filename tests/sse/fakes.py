@@ -163,6 +163,9 @@ class UvicornClient(Client):
         super().__init__()
         self.transport = Transport(self)
         self.flow = self
+        self.keep_alive = True
+        self.disconnected = False
+        self.message_event = asyncio.Event()
 
     @property
     def write_paused(self) -> bool:

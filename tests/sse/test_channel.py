@@ -232,6 +232,23 @@ def test_publishing_from_a_notification_is_told_to_all() -> None:
     assert [reader.read for reader in readers] == [["1", "2"], ["1", "2"], ["2", "2"]]
 
 
+def test_next_frame_reaches_all_after_one_that_raised() -> None:
+    """A subscriber must not raise; one that does costs a frame, not the channel."""
+
+    class Raising:
+        def notify(self) -> None:
+            raise RuntimeError("it must not")
+
+    channel, raising = Channel(), Raising()
+    channel.subscribe(raising)
+    (reader,) = crowd(channel, 1)
+    with pytest.raises(RuntimeError):
+        channel.publish(frame("1"))
+    channel.unsubscribe(raising)
+    channel.publish(frame("2"))
+    assert reader.read == ["2"]
+
+
 def test_leaving_from_a_notification_disturbs_nobody() -> None:
     """A stream that ends at the frame it is told of leaves while the round goes on."""
     channel = Channel()

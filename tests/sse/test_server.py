@@ -42,6 +42,7 @@ class Wire(asyncio.Transport):
         self.buffered = 0
         self.closing = False
         self.aborted = False
+        self.protocol: Any = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
@@ -51,6 +52,9 @@ class Wire(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return default
+
+    def get_protocol(self) -> Any:
+        return self.protocol
 
     def is_closing(self) -> bool:
         return self.closing
@@ -77,7 +81,7 @@ class Connection:
         config.load()
         self.state = ServerState()
         self.wire = Wire()
-        self.protocol = found(config, self.state, {})
+        self.wire.protocol = self.protocol = found(config, self.state, {})
         self.protocol.connection_made(self.wire)
         self.peer: Any = None
         if name == "zttp h2":
@@ -348,6 +352,76 @@ def test_stream_over_each_protocol(name: str, wraps: bool) -> None:
         assert streams.statistics().open == 0
 
     run(test())
+
+
+@each
+def test_shutdown_is_seen_without_a_signal(name: str) -> None:
+    """Connections are told, whatever made the server stop; at the next tick all streams end."""
+
+    async def test() -> None:
+        streams, channel = Streams(), Channel(frame("0"))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await streams.serve(channel, scope, receive, send)
+
+        told, other = Connection(name, app), Connection(name, app)
+        await settle()
+        streams._tick()
+        assert streams.open == 2
+        told.protocol.shutdown()
+        streams._tick()
+        await asyncio.wait(told.state.tasks | other.state.tasks)
+        assert Parser().feed(other.body())[-1].data == "0"
+        assert streams.open == 0
+        for connection in (told, other):
+            await connection.lose()
+
+    run(test())
+
+
+@pytest.mark.parametrize("name", ["httptools", "zttp"])
+def test_stream_behind_which_another_request_waits_ends_with_its_connection(name: str) -> None:
+    """Of a pipelined request alone does uvicorn tell that its client is gone."""
+
+    async def test() -> None:
+        streams, channel = Streams(), Channel(frame("0"))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await streams.serve(channel, scope, receive, send)
+
+        connection = Connection(name, app)
+        await settle()
+        connection.protocol.data_received(GET)
+        connection.wire.close()
+        connection.protocol.connection_lost(None)
+        await settle()
+        for stream in tuple(streams._open):
+            stream.tick(stream.clock())
+        await settle()
+        assert streams.open == 0
+        assert channel.statistics().subscribers == 0
+        await connection.lose()
+
+    run(test())
+
+
+def test_cycle_that_lacks_a_part_is_not_recognised() -> None:
+    """Another version of the server's is served by the letter of ASGI, not failed at."""
+
+    class Cycle:
+        __module__ = "uvicorn.protocols.http.other"
+        disconnected = response_complete = False
+        transport = message_event = None
+
+        async def send(self, message: Message) -> None: ...
+
+        async def receive(self) -> Message:
+            return {}
+
+    cycle = Cycle()
+    assert not may_step(cycle.send)
+    assert not abort(cycle.send, cycle.receive)
+    assert not is_unread(cycle.send, cycle.receive)
 
 
 @each
