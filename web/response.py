@@ -19,7 +19,7 @@ BASE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 
 PIECE_SECONDS = 30.0
-"""Time in which a client has to make room for the next piece of a long answer."""
+"""Time in which a client has to make room for the next piece of an answer."""
 
 JSON = b"application/json"
 NO_STORE = (b"cache-control", b"no-store")
@@ -70,7 +70,7 @@ async def send(request: Request, response: Response, extra: Headers) -> None:
     Send `response` to who made `request`, without its body if that was a HEAD.
 
     Raises:
-        ClientGoneError: the server says that nobody is there to read it.
+        ClientGoneError: nobody is there to read it, or reads it.
     """
     headers = [*BASE_HEADERS, *extra, *response.headers]
     body = response.body
@@ -89,26 +89,27 @@ async def send(request: Request, response: Response, extra: Headers) -> None:
 
 
 async def _send(request: Request, message: Message) -> None:
+    request.waits_for_client = True
     try:
-        await request.send(message)
+        async with asyncio.timeout(PIECE_SECONDS):
+            await request.send(message)
+    except TimeoutError as error:
+        abort(request.send, request.receive)
+        raise ClientGoneError from error
     except OSError as error:
         raise ClientGoneError from error
+    finally:
+        request.waits_for_client = False
 
 
 async def _send_pieces(request: Request, pieces: AsyncIterator[bytes]) -> None:
     gone = asyncio.create_task(request.disconnected())
-    request.waits_for_client = True
     try:
         async for piece in pieces:
             if gone.done():
                 return
-            async with asyncio.timeout(PIECE_SECONDS):
-                await _send(
-                    request, {"type": "http.response.body", "body": piece, "more_body": True}
-                )
+            await _send(request, {"type": "http.response.body", "body": piece, "more_body": True})
         await _send(request, {"type": "http.response.body", "body": b"", "more_body": False})
-    except TimeoutError:
-        abort(request.send, request.receive)
     finally:
         gone.cancel()
         await asyncio.wait([gone])

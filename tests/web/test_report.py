@@ -133,6 +133,31 @@ def test_report_is_given_up_for_one_who_does_not_read(
     assert run(scenario()) == 1
 
 
+def test_whole_answer_is_given_up_for_one_who_does_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor for one who takes not even the headers, or the end, of an answer that is short."""
+    monkeypatch.setattr(response, "PIECE_SECONDS", 0.001)
+
+    async def scenario() -> None:
+        async with make_app(tmp_path).lifespan() as app:
+            client = Client(app)
+            for stalls_at in (1, 2):
+                sent = 0
+
+                async def send(message: dict[str, Any], stalls_at: int = stalls_at) -> None:
+                    nonlocal sent
+                    sent += 1
+                    if sent == stalls_at:
+                        await asyncio.Event().wait()
+
+                called: Any = app
+                await called(client.connect("GET", f"{API}/status").scope, None, send)
+                assert sent == stalls_at
+
+    run(scenario())
+
+
 async def pieces_sent(client: Client, path: str, *, leaves: bool) -> int:
     """Count the pieces of an answer whose reader leaves, or stalls, at the first one."""
     gone, pieces = asyncio.Event(), 0
