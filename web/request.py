@@ -53,12 +53,11 @@ class Request:
         self.path = _text(self.scope["path"])
         query = self.scope.get("query_string", b"").decode("utf-8", "replace")
         self.query = dict(parse_qsl(query, keep_blank_values=True))
-        headers: dict[str, str] = {}
+        fields: dict[str, list[str]] = {}
         for name, value in self.scope["headers"]:
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            # RFC 9110, 5.3: fields of one name are one list.
-            headers[key] = f"{headers[key]}, {text}" if key in headers else text
-        self.headers = headers
+            fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        # RFC 9110, 5.3: fields of one name are one list.
+        self.headers = {name: ", ".join(values) for name, values in fields.items()}
 
     def url(self, path: str) -> str:
         """Give the path under which clients reach one of ours."""
@@ -86,9 +85,11 @@ class Request:
             ContentTooLargeError, RequestTimeoutError: too long, too slow.
             ClientGoneError: the client left in the middle of it.
         """
-        stated = self.headers.get("content-length", "0")
+        stated = self.headers.get("content-length", "")
         if stated.isascii() and stated.isdigit() and int(stated[:18]) > BODY_LIMIT:
             raise ContentTooLargeError(_too_large(int(stated[:18])))
+        if stated == "0":  # over HTTP/2 uvicorn would have us wait for it
+            return b""
         body = bytearray()
         self.waits_for_client = True
         try:
@@ -145,12 +146,15 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
     does not add to `root_path`. Then `raw_path` may still tell what stands in front. uvicorn adds
     it to a path too from which the proxy has not taken it.
     """
-    root = _text(scope.get("root_path") or "").rstrip("/")
+    given = _text(scope.get("root_path") or "")
+    root = given.rstrip("/")
     path = _text(scope["path"]).rstrip("/") or "/"
     for at in (at for at, character in enumerate(root) if character == "/"):
         end = root[at:]
         if path == end or path.startswith(f"{end}/"):
-            yield root, path[len(end) :] or "/"
+            below = path[len(end) :] or "/"
+            # What a server puts together of a prefix that ends in a slash has two of them.
+            yield root, f"/{below.lstrip('/')}" if given.endswith("/") else below
     if root and f"{path}/".startswith(f"{root}{root}/"):
         yield root, path[2 * len(root) :] or "/"
     stripped = _stripped(scope, path)

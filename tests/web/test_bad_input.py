@@ -151,6 +151,17 @@ def test_body_is_counted(tmp_path: Path) -> None:
     assert run(scenario()) == [202, 413]
 
 
+def test_body_that_is_announced_as_none_is_not_waited_for(tmp_path: Path) -> None:
+    """Over HTTP/2 nothing tells that no body comes; a length of 0 does."""
+
+    async def scenario() -> Answer:
+        async with serving(tmp_path) as client:
+            headers = {**JSON, "content-length": "0"}
+            return await read(client.connect("POST", PROCESS, b"", headers))
+
+    assert run(scenario()).status == 400
+
+
 @pytest.mark.parametrize("length", ["x", "-1", "\xb2", "1" * 5000, ""])
 def test_odd_content_length_is_no_failure(tmp_path: Path, length: str) -> None:
     """A length that no server lets through is judged by the body, or as too long."""
