@@ -105,7 +105,8 @@ class Guard:
             "SameSite=Strict",
         ]
         forwarded = request.headers.get("x-forwarded-proto", "")
-        if "https" in (request.scope.get("scheme"), forwarded.lower()):
+        # Each proxy on the way adds its own: the first is what the browser spoke.
+        if "https" in (request.scope.get("scheme"), forwarded.partition(",")[0].strip().lower()):
             attributes.append("Secure")
         return b"set-cookie", "; ".join(attributes).encode("latin-1")
 

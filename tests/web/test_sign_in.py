@@ -118,7 +118,12 @@ def test_signed_in_token_leaves_the_address(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "headers"), [("https", {}), ("http", {"x-forwarded-proto": "HTTPS"})]
+    ("scheme", "headers"),
+    [
+        ("https", {}),
+        ("http", {"x-forwarded-proto": "HTTPS"}),
+        ("http", {"x-forwarded-proto": "https, http"}),
+    ],
 )
 def test_cookie_of_a_secure_page_is_secure(
     tmp_path: Path, scheme: str, headers: dict[str, str]
