@@ -1,6 +1,5 @@
 """uvicorn in a thread of a larger program, where no signal reaches it."""
 
-import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -16,18 +15,13 @@ from web import Application, create_app
 def serving(app: Application, port: int) -> Iterator[None]:
     """Serve in the background until the end of the block."""
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=[server.serve()])
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
         yield
     finally:
-        if thread.is_alive():  # it has ended if the port was taken
-            # First the streams: the server would wait for them as long as they last.
-            asyncio.run_coroutine_threadsafe(app.drain(), loop).result()
-        server.should_exit = True
+        server.should_exit = True  # the service notices, and ends its streams
         thread.join()
-        loop.close()
 
 
 if __name__ == "__main__":
