@@ -129,7 +129,11 @@ class Catalogue:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, SCHEMA, VERSION)
-        self.files = self._database.files
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the open catalogue consists of."""
+        return self._database.files
 
     async def open(self) -> None:
         """Take the file for this process alone; see `Database.open`."""

@@ -37,7 +37,7 @@ class Database:
     """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
-        self.path = path
+        self.path = Path(os.path.abspath(path))
         self._schema = schema
         self._version = version
         self._lock = -1
@@ -49,7 +49,7 @@ class Database:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that the database consists of, its lock included."""
+        """The files that the open database consists of, its lock included."""
         return tuple(
             Path(f"{self.path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal", "-lock")
         )
@@ -103,6 +103,8 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
 
     def _open(self) -> None:
+        # By a link and by its own name it is one file, which has one lock and one owner.
+        self.path = Path(os.path.realpath(self.path))
         self._lock = _take_lock(self.path)
         try:
             self._writing = self._connect()

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,12 +89,14 @@ class Store:
         process: Processor | AsyncProcessor | None = None,
         executor: Executor | None = None,
     ) -> None:
-        self._settings = settings
+        # The host may go to another working directory later.
+        root = Path(os.path.abspath(settings.root))
+        self._settings = replace(settings, root=root)
         self._publish = publish
         self._forget = forget
         self._process = process
         self._executor = executor
-        self._root = os.fsencode(os.path.abspath(settings.root))
+        self._root = os.fsencode(root)
         self._life = secrets.token_hex(4)
         self._catalogue = Catalogue(settings.database)
         self._running: dict[str, Running] = {}

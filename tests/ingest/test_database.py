@@ -167,6 +167,41 @@ def test_second_instance_is_told_who_has_the_file(path: Path) -> None:
     run(main())
 
 
+def test_link_to_a_file_is_that_file(path: Path) -> None:
+    """Whoever has it by one name has it by all, and what lies beside it is beside the file."""
+    link = path.parent / "links" / "linked.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+
+    async def main() -> None:
+        async with opened(link) as database:
+            await add(database, 1)
+            assert path in database.files
+            with pytest.raises(CatalogueError, match="in use"):
+                async with opened(path):
+                    pass
+        assert list(link.parent.iterdir()) == [link]
+
+    run(main())
+
+
+def test_file_is_found_from_another_working_directory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative name means what it meant when it was given."""
+    monkeypatch.chdir(path.parent)
+    database = Database(Path(path.name), SCHEMA, 1)
+    monkeypatch.chdir("/")
+
+    async def main() -> None:
+        await database.open()
+        await add(database, 1)
+        await database.close()
+
+    run(main())
+    assert path.exists()
+
+
 def test_owner_that_is_killed_gives_the_file_back(path: Path) -> None:
     """The lock ends with its process, even by SIGKILL, and what was written is there."""
     owner = subprocess.Popen(

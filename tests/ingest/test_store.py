@@ -365,6 +365,38 @@ def test_database_in_the_root_is_not_ingested(root: Path) -> None:
     run(main())
 
 
+def test_database_that_a_link_names_is_not_ingested(root: Path) -> None:
+    """Its real file may lie in the root, whatever the name it is opened by."""
+    fill(root, ["a"])
+    link = root.parent / "link.db"
+    link.symlink_to(root / "real.db")
+
+    async def main() -> None:
+        async with opened(settings(root, database=link), process=succeed) as (store, watcher):
+            assert (await session_of(store, watcher))[1]["total_files"] == 1
+
+    run(main())
+
+
+def test_relative_root_outlives_a_change_of_the_working_directory(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that goes elsewhere, before the start or after it, takes no files from there."""
+    fill(root, ["a"])
+    fill(root.parent, ["elsewhere/root/other"])
+    monkeypatch.chdir(root.parent)
+
+    async def main() -> None:
+        relative = settings(Path("root"), database="ingest.db")
+        async with opened(relative, process=succeed) as (store, watcher):
+            monkeypatch.chdir("elsewhere")
+            session_id, _ = await session_of(store, watcher)
+            assert await recorded(store, session_id) == [("a", "done")]
+            assert (await store.directories("."))["directories"] == []
+
+    run(main())
+
+
 def test_max_files_holds_over_folders(root: Path) -> None:
     """It bounds the session, not each folder, and a session without recursion too."""
     fill(root, [f"{folder}/{n}" for folder in "abc" for n in range(4)])
