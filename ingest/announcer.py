@@ -22,7 +22,8 @@ class Announcer:
 
     The first change goes out at once; others wait until `min_interval` seconds have passed since
     the one before, and the snapshot is taken when it goes. With 0 every change goes out.
-    Event ids are `life` and a number: those of another life of the server are never met again.
+    Event ids are `life` and a number: one that goes on with a session needs another life, or an
+    id would stand for two snapshots.
     """
 
     def __init__(

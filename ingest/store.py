@@ -97,7 +97,6 @@ class Store:
         self._process = process
         self._executor = executor
         self._root = os.fsencode(root)
-        self._life = secrets.token_hex(4)
         self._catalogue = Catalogue(settings.database)
         self._running: dict[str, Running] = {}
         self._starting = 0
@@ -314,7 +313,10 @@ class Store:
     def _run(self, stored: Stored, session: Session) -> None:
         assert self._around is not None
         announcer = Announcer(
-            session, self._publish, life=self._life, min_interval=self._settings.min_interval
+            session,
+            self._publish,
+            life=secrets.token_hex(4),
+            min_interval=self._settings.min_interval,
         )
         announcer.changed()
         runner = Runner(session, stored, announcer, self._around)

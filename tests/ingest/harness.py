@@ -82,6 +82,11 @@ class Watcher:
     def forget(self, session_id: str) -> None:
         self.forgotten.append(session_id)
 
+    def begin_again(self, session_id: str) -> None:
+        """Expect frames of a session that was broken off and is to go on."""
+        self.ended.discard(session_id)
+        del self.frames[session_id]
+
     def newest(self, session_id: str) -> Snapshot:
         return self.frames[session_id][-1]
 

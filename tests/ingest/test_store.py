@@ -505,6 +505,31 @@ def test_full_disk_ends_the_session_and_the_next_start_goes_on(
     run(main())
 
 
+def test_session_that_goes_on_has_new_event_ids(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within one life of the server, too: no id stands for two snapshots."""
+    fill(root, ["a", "b", "c"])
+    full = fail_writes(monkeypatch)
+
+    async def main() -> None:
+        gate = Gate()
+        async with opened(settings(root), process=gate) as (store, watcher):
+            session_id = await store.start(EVERY, "key")
+            await gate.holds(3)
+            full.set()
+            gate.open()
+            await watcher.end(session_id)
+            await settle()
+            full.clear()
+            watcher.begin_again(session_id)
+            assert await store.start(EVERY, "key") == session_id
+            assert (await watcher.end(session_id))["status"] == "completed"
+            assert len(set(watcher.ids[session_id])) == len(watcher.ids[session_id])
+
+    run(main())
+
+
 def test_database_deleted_under_way_ends_the_session(root: Path) -> None:
     """What nobody could read again is not written on."""
     fill(root, [f"f{n}" for n in range(9)])
