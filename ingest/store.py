@@ -100,7 +100,7 @@ class Store:
         self._catalogue = Catalogue(settings.database)
         self._running: dict[str, Running] = {}
         self._starting = 0
-        self._keys: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._cleanup = contextlib.AsyncExitStack()
         self._around: Surroundings | None = None
 
@@ -192,15 +192,18 @@ class Store:
             CatalogueError: the wish could not be recorded.
         """
         running = self._running.get(session_id)
-        if running is None:
+        if running is not None and not running.session.status.terminal:
+            stored = running.stored
+        else:
+            if running is not None:  # its end is being recorded, or told, this very moment
+                await asyncio.wait([running.task])
             stored = await self.finished(session_id)
-            if not stored.status.terminal:  # broken off; so it does not go on at the next start
-                await self._catalogue.set_cancelled(stored.number)
-            return False
-        if running.session.status.terminal:  # its end may be recorded, or told, this very moment
-            return False
-        await self._catalogue.set_cancelled(running.stored.number)
-        running.runner.cancel()
+            if stored.status.terminal:
+                return False
+        await self._catalogue.set_cancelled(stored.number)
+        await self._mend(session_id)  # one that was broken off goes on, to nothing but its end
+        if running := self._running.get(session_id):
+            running.runner.cancel()
         return True
 
     async def finished(self, session_id: str) -> Stored:
@@ -262,11 +265,10 @@ class Store:
             return await self._start_new(request, None)
         # The first of several at once is to be recorded before the others are looked up, or they
         # would count against the limit.
-        lock = self._keys.setdefault(key, asyncio.Lock())
-        async with lock:
+        async with self._locks.setdefault(("start", key), asyncio.Lock()):
             if earlier := await self._catalogue.session_of_key(key):
                 session_id = self._same(earlier, request)
-                if not earlier.status.terminal and session_id not in self._running:
+                if not earlier.status.terminal:
                     await self._mend(session_id)
                 return session_id
             return await self._start_new(request, key)
@@ -302,9 +304,13 @@ class Store:
 
     async def _mend(self, session_id: str) -> None:
         """Go on with a session under which the catalogue failed: the disk was full, say."""
-        stored = await self.finished(session_id)  # looked up again: it may have ended meanwhile
-        if not stored.status.terminal:
-            await self._go_on(stored)
+        # Two that ask at once, to go on with it or to cancel it, must not have it run twice.
+        async with self._locks.setdefault(("mend", session_id), asyncio.Lock()):
+            if session_id in self._running:
+                return
+            stored = await self.finished(session_id)
+            if not stored.status.terminal:
+                await self._go_on(stored)
 
     async def _go_on(self, stored: Stored) -> None:
         logger.info("session %s: goes on after an interruption", stored.id)

@@ -166,6 +166,9 @@ class Gate:
     def open(self) -> None:
         self._open.set()
 
+    def close(self) -> None:
+        self._open.clear()
+
     async def holds(self, files: int) -> None:
         """Wait until so many files are under way."""
         while self.under_way < files:

@@ -505,6 +505,19 @@ def test_full_disk_ends_the_session_and_the_next_start_goes_on(
     run(main())
 
 
+async def broken_off(store: Store, watcher: Watcher, gate: Gate, full: threading.Event) -> str:
+    """Have a session with a key broken off by a full disk, which then has room again."""
+    session_id = await store.start(EVERY, "key")
+    await gate.holds(1)
+    full.set()
+    gate.open()
+    assert (await watcher.end(session_id))["status"] == "error"
+    await settle()
+    full.clear()
+    watcher.begin_again(session_id)
+    return session_id
+
+
 def test_session_that_goes_on_has_new_event_ids(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -515,17 +528,73 @@ def test_session_that_goes_on_has_new_event_ids(
     async def main() -> None:
         gate = Gate()
         async with opened(settings(root), process=gate) as (store, watcher):
-            session_id = await store.start(EVERY, "key")
-            await gate.holds(3)
-            full.set()
-            gate.open()
-            await watcher.end(session_id)
-            await settle()
-            full.clear()
-            watcher.begin_again(session_id)
+            session_id = await broken_off(store, watcher, gate, full)
             assert await store.start(EVERY, "key") == session_id
             assert (await watcher.end(session_id))["status"] == "completed"
             assert len(set(watcher.ids[session_id])) == len(watcher.ids[session_id])
+
+    run(main())
+
+
+def test_session_that_was_broken_off_can_be_cancelled_and_then_retried(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cancellation is its end: recorded, told, and after it what failed can be taken."""
+    fill(root, ["a"])
+    full = fail_writes(monkeypatch)
+
+    async def main() -> None:
+        gate = Gate()
+        async with opened(settings(root), process=gate) as (store, watcher):
+            session_id = await broken_off(store, watcher, gate, full)
+            assert await store.cancel(session_id)
+            end = await watcher.end(session_id)
+            assert (end["status"], end["processed_files"], end["error"]) == ("cancelled", 0, None)
+            await settle()
+            stored = await store.finished(session_id)
+            assert (stored.status, stored.last_event_id) == (
+                "cancelled", watcher.ids[session_id][-1],
+            )  # fmt: skip
+            assert (store.running, watcher.forgotten) == (0, [session_id])
+            assert not await store.cancel(session_id)
+            _, end = await session_of(store, watcher, retry_of=session_id)
+            assert (end["status"], end["total_files"]) == ("completed", 0)
+
+    run(main())
+
+
+def test_cancellation_while_a_session_is_taken_up_again_is_honoured(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cancels it at the very moment is not told so in vain, and nothing runs twice."""
+    fill(root, ["a"])
+    full = fail_writes(monkeypatch)
+    restoring, go_on = asyncio.Event(), asyncio.Event()
+    restore = Catalogue.restore
+
+    async def held(catalogue: Catalogue, stored: Any) -> Any:
+        session = await restore(catalogue, stored)
+        restoring.set()
+        await go_on.wait()
+        return session
+
+    monkeypatch.setattr(Catalogue, "restore", held)
+
+    async def main() -> None:
+        gate = Gate()
+        async with opened(settings(root), process=gate) as (store, watcher):
+            session_id = await broken_off(store, watcher, gate, full)
+            gate.close()
+            starting = asyncio.create_task(store.start(EVERY, "key"))
+            await restoring.wait()
+            cancelling = asyncio.create_task(store.cancel(session_id))
+            for _ in range(5):
+                await store.newest()
+                await settle()
+            go_on.set()
+            assert (await starting, await cancelling) == (session_id, True)
+            gate.open()
+            assert (await watcher.end(session_id))["status"] == "cancelled"
 
     run(main())
 
