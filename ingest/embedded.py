@@ -110,20 +110,25 @@ def iptc_keywords(block: bytes) -> list[str]:
 
 def xmp_keywords(packet: bytes) -> list[str]:
     """The items of `dc:subject` in an XMP packet; none if it is damaged or declares entities."""
-    found: list[str] = []
-    path: list[str] = []
+    items: list[list[str]] = []
+    texts: list[list[str] | None] = []  # of each open element, outermost first; None: no item
+    subjects = 0  # how many of these are a `dc:subject`
 
     def start(name: str, _attributes: dict[str, str]) -> None:
-        path.append(name)
-        if name == _RDF_ITEM and _DC_SUBJECT in path:
-            found.append("")
+        nonlocal subjects
+        subjects += name == _DC_SUBJECT
+        texts.append([] if subjects and name == _RDF_ITEM else None)
+        if texts[-1] is not None:
+            items.append(texts[-1])
 
-    def end(_name: str) -> None:
-        path.pop()
+    def end(name: str) -> None:
+        nonlocal subjects
+        subjects -= name == _DC_SUBJECT
+        texts.pop()
 
     def text(data: str) -> None:
-        if path[-1] == _RDF_ITEM and _DC_SUBJECT in path:
-            found[-1] += data
+        if texts[-1] is not None:
+            texts[-1].append(data)
 
     def refuse(*_: object) -> None:
         raise _RefusedError
@@ -137,7 +142,7 @@ def xmp_keywords(packet: bytes) -> list[str]:
         parser.Parse(packet.strip(b"\0 \r\n\t"), True)
     except (expat.ExpatError, _RefusedError, ValueError):
         return []
-    return found
+    return list(map("".join, items))
 
 
 def _iptc(block: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import struct
 import threading
+import time
 import warnings
 import zlib
 from typing import Any
@@ -222,6 +223,25 @@ def test_entities_in_xmp_are_refused() -> None:
     bomb = '<!DOCTYPE a [<!ENTITY b "sea">]>' + XMP.replace("sea", "&b;")
     assert embedded.xmp_keywords(bomb.encode()) == []
     assert embedded.xmp_keywords(XMP.encode()) == ["Straße & Weg", "sea"]
+
+
+def test_keyword_in_xmp_is_the_text_right_in_its_item() -> None:
+    """Around elements inside it; items in items are keywords of their own."""
+    packet = XMP.replace("sea", "s<x:b>no</x:b>e<rdf:li>inner</rdf:li>a")
+    assert embedded.xmp_keywords(packet.encode()) == ["Straße & Weg", "sea", "inner"]
+
+
+@pytest.mark.parametrize("depth_or_pieces", ["<rdf:li>", "a\n"])
+def test_crafted_xmp_takes_no_longer_than_its_size(depth_or_pieces: str) -> None:
+    """The largest packet, of elements in elements or text in pieces, is read in a moment."""
+    deep = depth_or_pieces.startswith("<")
+    before, after = XMP.split("nobody" if deep else "sea")
+    count = (embedded.MAX_XMP - len(XMP)) // (2 * len(depth_or_pieces) + 1)
+    inner = depth_or_pieces * count + ("</rdf:li>" * count if deep else "")
+    begun = time.process_time()
+    keywords = embedded.xmp_keywords(f"{before}{inner}{after}".encode())
+    assert time.process_time() - begun < 2.0  # quadratic, it took four and more
+    assert len(keywords) == 2
 
 
 @pytest.mark.parametrize("cut", range(0, len(XMP), 37))
