@@ -7,6 +7,8 @@ import { link as linkWord, linkHint, phase as phaseWord, say, text, units } from
 
 /** Milliseconds between two drawings of the plot: its points change no faster. */
 const PLOT_GAP = 250;
+/** From here on the numbers may have to shrink, all alike, to fit their tiles. */
+const MILLION = 1_000_000;
 /** Seconds without a connection that are worth a sentence; behind some proxies each minute has shorter ones. */
 const LONG_AWAY = 2;
 
@@ -87,6 +89,7 @@ export class WatchCard {
     setAttribute(bar, "aria-valuetext", valueText);
     setParts(bar, parts);
     for (const [kind, dd] of this.#counts) setText(dd, units.number(counts[kind]));
+    this.#failed.parentElement.toggleAttribute("data-long", counts.total >= MILLION);
     this.#failed.toggleAttribute("data-some", counts.failed > 0);
   }
 

@@ -1,10 +1,13 @@
 """The page for everyone: keyboard, small screens, both colour schemes, reduced motion, axe-core."""
 
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import badge, complete, serious
 from tests.e2e.page.conftest import NewServer, OpenTabs
+from tests.e2e.page_server import Server
 
 pytestmark = pytest.mark.e2e
 
@@ -85,6 +88,29 @@ def test_axe_finds_nothing_serious(new_server: NewServer, open_tabs: OpenTabs, s
     badge(page, "gone")
     found["gone"] = look(page)
     assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [320, 640, 1280])
+def test_large_numbers_stay_in_their_tiles(server: Server, open_tabs: OpenTabs, width: int) -> None:
+    """Eight digits are shown whole, however narrow the screen or wide the zoom."""
+    server.files("large", 1)
+    session = server.begin("large")
+    page = open_tabs(viewport={"width": width, "height": 700}).open(f"{server.url}#{session}")
+    complete(page)
+    shown = server.snapshot(session)
+    shown["stats"] |= {"done": 48_888_888, "skipped_existing": 48_888_888, "errors": 48_888_888}
+    shown |= {"processed_files": 3 * 48_888_888, "total_files": 4 * 48_888_888}
+    page.route(
+        "**/stream/*",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body=f"data: {json.dumps(shown)}\n\n"
+        ),
+    )
+    page.reload()
+    expect(page.locator('[data-count="left"]')).to_have_text("48,888,888")
+    fits = "(all) => all.map((dd) => dd.scrollWidth <= dd.clientWidth)"
+    assert page.locator("[data-count]").evaluate_all(fits) == [True] * 4
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def look(page: Page) -> list[str]:

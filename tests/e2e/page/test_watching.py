@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.e2e.browser import WATCH_BAR, badge, bar_went_back, complete, count
 from tests.e2e.page.conftest import OpenTabs
@@ -287,7 +287,12 @@ def test_enter_after_the_last_pattern_starts_nothing(server: Server, open_tabs: 
     page = open_tabs().open(server.url)
     page.locator(".folder").first.wait_for()
     posts: list[str] = []
-    page.on("request", lambda request: request.method == "POST" and posts.append(request.url))
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            posts.append(request.url)
+
+    page.on("request", note)
     page.get_by_label("Add a pattern").fill("*.raw")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
