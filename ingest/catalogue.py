@@ -282,12 +282,14 @@ class Catalogue:
         return await self._database.read(work)
 
     async def known(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
-        """Tell of each path with which sizes and modification times (ns) it was done before."""
+        """Tell of each path with which size and modification time (ns) it was last done, if so."""
 
         def work(connection: sqlite3.Connection) -> dict[bytes, frozenset[tuple[int, int]]]:
+            # One that was skipped was as it had been done before. So one row is read, however
+            # often the file was ingested.
             query = (
                 "SELECT size, modified FROM found JOIN outcomes USING (key)"
-                " WHERE path = ? AND status = 'done'"
+                " WHERE path = ? AND status != 'error' ORDER BY key DESC LIMIT 1"
             )
             return {
                 path: frozenset(connection.execute(query, (path,)).fetchall()) for path in paths

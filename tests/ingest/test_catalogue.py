@@ -64,6 +64,17 @@ async def files(catalogue: Catalogue) -> list[bytes]:
     return await catalogue._database.read(work)
 
 
+async def steps_of(catalogue: Catalogue, path: bytes) -> int:
+    """Count the steps of SQLite's machine in finding out whether a file is known."""
+    reading = catalogue._database._reading
+    assert reading is not None
+    steps: list[None] = []
+    reading.set_progress_handler(lambda: steps.append(None), 1)
+    await catalogue.known([path])
+    reading.set_progress_handler(None, 1)
+    return len(steps)
+
+
 def test_session_is_kept_as_it_was_asked_for(tmp_path: Path) -> None:
     """Request, directory in odd bytes, start, wish to cancel and end are there after a restart."""
     request = Request(pattern="*.x", max_files=3, skip_existing=True)
@@ -228,16 +239,38 @@ def test_failed_files_of_another_session_are_found_in_their_order(tmp_path: Path
     run(main())
 
 
-def test_file_is_known_by_what_it_was_done_as(tmp_path: Path) -> None:
-    """Errors and skips do not make a file known; odd bytes do not hinder."""
+def test_file_is_known_by_what_it_was_done_as_last(tmp_path: Path) -> None:
+    """An error makes no file known, and none that was known unknown; odd bytes do not hinder."""
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
-            stored = await add(catalogue, "s", b"\xff", b"b", b"c")
-            await record(catalogue, stored, 1, "done", "error", "skipped")
-            assert await catalogue.known([b"\xff", b"b", b"c", b"new"]) == {
-                b"\xff": {STAT}, b"b": set(), b"c": set(), b"new": set(),
+            for id_, size, first in (("old", 4, "done"), ("new", 5, "done"), ("last", 6, "error")):
+                stored = await add(catalogue, id_, b"\xff", b"b")
+                rows = [[1, first, None, size, 7], [2, "error", None, size, 7]]
+                padded = [row + [None] * 4 for row in rows]
+                await catalogue.record(stored.number, orjson.dumps(padded), [], 1001.0)
+            assert await catalogue.known([b"\xff", b"b", b"new"]) == {
+                b"\xff": {(5, 7)}, b"b": set(), b"new": set(),
             }  # fmt: skip
+
+    run(main())
+
+
+def test_file_that_was_often_skipped_is_known_at_one_look(tmp_path: Path) -> None:
+    """What is read of a file does not grow with the number of its ingests."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            first = await add(catalogue, "0", b"a")
+            await record(catalogue, first, 1, "done")
+            steps = []
+            for n in range(1, 200):
+                stored = await add(catalogue, str(n), b"a")
+                await record(catalogue, stored, 1, "skipped")
+                if n in (1, 199):
+                    steps.append(await steps_of(catalogue, b"a"))
+            assert steps[0] == steps[1]
+            assert await catalogue.known([b"a"]) == {b"a": {STAT}}
 
     run(main())
 
