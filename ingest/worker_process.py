@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ingest.calls import Call
 
 SCRIPT = Path(__file__).absolute().with_name("worker.py")
+STDERR = 2
 LENGTH = 8  # bytes, before each message; see worker.py
 CHUNK = 64 * 1024  # memory for much more is mapped and unmapped at each read: 30 us
 
@@ -59,11 +60,15 @@ class WorkerProcess:
             on_failure.callback(os.close, self._lifeline)
             self.pipe.setblocking(False)
             fds = (theirs.fileno(), their_lifeline)
+            # What is printed goes to the log: the server's own output has a reader, and form.
+            log = subprocess.DEVNULL if sys.__stderr__ is None else STDERR
             # A process group of its own keeps the terminal's Ctrl-C away and is what a kill
             # reaches; worker.py says why not a session.
             self._process = subprocess.Popen(  # noqa: S603  # nothing from outside
                 [sys.executable, "-P", str(SCRIPT), *map(str, fds), str(niceness)],
                 stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 pass_fds=fds,
                 process_group=0,
             )
@@ -163,4 +168,5 @@ def host_main() -> tuple[str, str] | None:
     if spec is not None and spec.name != "__main__":  # a directory's or archive's has no other
         return "module", spec.name
     path = getattr(main, "__file__", None)
-    return None if path is None else ("path", str(Path(path).absolute()))
+    # A script that is read from a pipe has `<stdin>` for it.
+    return ("path", os.path.abspath(path)) if path and os.path.isfile(path) else None

@@ -383,7 +383,8 @@ def test_functions_of_the_main_module_can_be_called(tmp_path: Path) -> None:
     """
     A script's own functions and classes work, and it is run in a worker only for these.
 
-    It prints at each run: once in the server, and once for the first call that names it.
+    It prints at each run: once in the server, and once for the first call that names it. What
+    is printed in a worker goes where errors go: the server's output is for its reader.
     """
     script = """
         import os
@@ -405,10 +406,26 @@ def test_functions_of_the_main_module_can_be_called(tmp_path: Path) -> None:
                 print("before", flush=True)
                 print([pool.submit(double, Point(n)).result() for n in (1, 2)])
     """
-    expected = "run as __main__\nbefore\nrun as __mp_main__\n[Point(x=2), Point(x=4)]\n"
+    expected = "run as __main__\nbefore\n[Point(x=2), Point(x=4)]\n"
     for by_name in (False, True):
         process = run_script(tmp_path, script, by_name=by_name)
-        assert (process.stdout, process.stderr) == (expected, "")
+        assert (process.stdout, process.stderr) == (expected, "run as __mp_main__\n")
+
+
+def test_worker_runs_where_there_is_no_standard_error(tmp_path: Path) -> None:
+    """A service whose standard error was closed for it has workers all the same."""
+    script = """
+        import os, sys
+        if sys.__stderr__ is not None:
+            os.close(2)
+            os.execv(sys.executable, [sys.executable, "-P", *sys.argv])
+        from ingest.pool import WorkerPool
+
+        with WorkerPool(1) as pool:
+            print(pool.submit(os.readlink, "/proc/self/fd/2").result())
+    """
+    process = run_script(tmp_path, script)
+    assert (process.stdout, process.stderr) == ("/dev/null\n", "")
 
 
 def test_unguarded_main_module_is_refused(tmp_path: Path) -> None:
