@@ -22,6 +22,7 @@ from web.errors import ClientGoneError, HTTPError, UnavailableError
 from web.guard import Guard
 from web.metrics import Metrics, has_metrics
 from web.polling import Polling
+from web.reports import MEDIA_TYPES, written
 from web.request import Request, clean_for_log, readings, with_slash
 from web.response import Response
 from web.routes import RETRY_AFTER, Routes
@@ -179,6 +180,21 @@ class Application:
         """
         errors, _ = await (await self._open()).sessions.errors_after(session_id, n)
         return [{**error.to_json()} for error in errors]
+
+    async def report(self, session_id: str, format: str = "ndjson") -> AsyncGenerator[bytes, None]:  # noqa: A002 - as in the query
+        """
+        Give what is recorded of each file, in pieces as `GET report` sends them.
+
+        `format` is `ndjson` or `csv`. Of a running session it is what is finished.
+
+        Raises:
+            IngestError: there is no such session.
+            ValueError: there is no such format.
+        """
+        if format not in MEDIA_TYPES:
+            raise ValueError(f"{format!r} is no format; there are {', '.join(MEDIA_TYPES)}")
+        async for piece in written(await (await self._open()).sessions.report(session_id), format):
+            yield piece
 
     async def watch(self, session_id: str) -> AsyncGenerator[Snapshot, None]:
         """

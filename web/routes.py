@@ -1,16 +1,14 @@
 """The routes: what is asked of the sessions for each path and method, and how it is answered."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
 import orjson
 
-from ingest import report
-from ingest.catalogue import Recorded
 from ingest.request import Request as IngestRequest
-from sse import Streams, TooManyStreamsError, escape_line_breaks
+from sse import Streams, TooManyStreamsError
 from sse.asgi import Headers
 from web.errors import (
     ClientGoneError,
@@ -23,6 +21,7 @@ from web.guard import Guard
 from web.health import Health
 from web.metrics import Metrics
 from web.polling import Polling, wait_seconds
+from web.reports import MEDIA_TYPES, written
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
 from web.sessions import Sessions
@@ -130,7 +129,7 @@ class Routes:
 
     async def _measured(self, request: Request, _: str) -> Response:
         if self._metrics is None:
-            raise NotFoundError("no metrics are kept; pip install 'ingest-stream[metrics]'")
+            raise NotFoundError("no metrics are kept; install the extra `metrics`")
         return self._metrics.response(request)
 
     async def _process(self, request: Request, _: str) -> Response:
@@ -200,18 +199,17 @@ class Routes:
         if wanted is None:
             csv_first = request.quality("text/csv") > request.quality("application/x-ndjson")
             wanted = "csv" if csv_first else "ndjson"
-        if wanted not in ("csv", "ndjson"):
+        if wanted not in MEDIA_TYPES:
             raise UnprocessableError(
                 "a parameter is wrong", fields={"format": f"{wanted!r}; it is csv or ndjson"}
             )
         pages = await self._sessions.report(session_id)
         name = f'attachment; filename="ingest-{session_id}.{wanted}"'
-        kind = "text/csv; charset=utf-8" if wanted == "csv" else "application/x-ndjson"
         return Response(
             200,
-            _csv(pages) if wanted == "csv" else _ndjson(pages),
+            written(pages, wanted),
             [
-                (b"content-type", kind.encode()),
+                (b"content-type", MEDIA_TYPES[wanted].encode()),
                 (b"cache-control", b"no-store"),
                 (b"content-disposition", name.encode()),
                 (b"vary", b"accept"),
@@ -229,14 +227,3 @@ class Routes:
         channel = await self._sessions.channel(session_id)
         assert channel.newest is not None
         return channel.newest.data
-
-
-async def _ndjson(pages: AsyncIterator[list[Recorded]]) -> AsyncIterator[bytes]:
-    async for rows in pages:
-        yield escape_line_breaks(report.ndjson(rows))
-
-
-async def _csv(pages: AsyncIterator[list[Recorded]]) -> AsyncIterator[bytes]:
-    yield report.csv_header()
-    async for rows in pages:
-        yield report.csv_rows(rows)

@@ -1,5 +1,7 @@
 """The command line in processes of its own: into a file, into a terminal, through interruptions."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -82,11 +84,27 @@ def test_json_is_for_programs(tmp_path: Path) -> None:
     assert [one["progress"] for one in seen] == sorted(one["progress"] for one in seen)
 
 
+def test_report_is_written_at_the_end(tmp_path: Path) -> None:
+    """The file's name tells the format; `-` is the standard output, after all else."""
+    files(tmp_path, 3)
+    assert run(tmp_path, "--report", "found.csv").returncode == 0
+    rows = csv.DictReader(io.StringIO((tmp_path / "found.csv").read_text()))
+    assert sorted((row["file"], row["status"]) for row in rows) == [
+        (f"{n:02}.txt", "done") for n in range(3)
+    ]
+    assert run(tmp_path, "--report", "found.json").returncode == 0
+    assert len((tmp_path / "found.json").read_text().splitlines()) == 3
+    printed = run(tmp_path, "--report", "-").stdout.splitlines()
+    assert printed[-4] == "completed: 100 %, 3 done"
+    assert {json.loads(line)["status"] for line in printed[-3:]} == {"done"}
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
+        (["--report", "no/such/folder.csv"], "--report"),
         (["--workers", "0"], "--workers"),
-        (["--max-files", "0"], "max_files"),
+        (["--max-files", "0"], "--max-files"),
         (["--processor", "no.such:thing"], "--processor"),
         (["--database", "no/such/folder.db"], "--database"),
     ],
@@ -121,11 +139,11 @@ def test_interrupted_command_goes_on(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
     _, told = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
-    assert told == "ingest-stream: interrupted; the same command goes on from here\n"
+    assert told == "ingest-stream: interrupted; run the same command again to resume\n"
     again = run(tmp_path, *flags)
     seen: list[Any] = [json.loads(line) for line in again.stdout.splitlines()]
     assert again.returncode == 0
-    assert again.stderr.startswith("going on with what was interrupted; processing: ")
+    assert again.stderr.startswith("resuming an interrupted session; processing: ")
     assert seen[0]["processed_files"] >= 3
     assert (seen[-1]["stats"]["done"], seen[-1]["total_files"]) == (30, 30)
 

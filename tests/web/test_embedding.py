@@ -8,7 +8,7 @@ import pytest
 
 from ingest import Snapshot
 from ingest.errors import IngestError, InvalidRequestError, NotFoundError
-from tests.web.client import Client, Gate, make_app, run, settle
+from tests.web.client import API, Client, Gate, make_app, run, settle
 from web import Application, create_app
 
 
@@ -69,6 +69,27 @@ def test_calls_start_what_is_needed(tmp_path: Path) -> None:
         app = make_app(tmp_path)
         assert (await follow(app, await app.start()))[-1]["processed_files"] == 3
         await app._close()
+
+    run(scenario())
+
+
+def test_report_is_that_of_the_route(tmp_path: Path) -> None:
+    """A host writes the same bytes to a file that a client would download."""
+
+    async def scenario() -> None:
+        async with make_app(tmp_path).lifespan() as app:
+            session_id = await app.start()
+            await follow(app, session_id)
+            for kind in ("ndjson", "csv"):
+                pieces = [piece async for piece in app.report(session_id, kind)]
+                route = f"{API}/report/{session_id}"
+                answer = await Client(app).get(route, f"format={kind}".encode())
+                assert b"".join(pieces) == answer.body
+                assert b"0.txt" in answer.body
+            with pytest.raises(ValueError, match="ndjson, csv"):
+                await anext(app.report(session_id, "xml"))
+            with pytest.raises(NotFoundError):
+                await anext(app.report("nobody"))
 
     run(scenario())
 
