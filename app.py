@@ -4,15 +4,15 @@ The deployment face: `uvicorn app:app`, `ingest-stream` on the command line, `cr
 Only this module knows of the server and the logging set-up.
 """
 
-import argparse
 import asyncio
+import contextlib
 import hashlib
 import ipaddress
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import uvicorn
 
 import cli
-from ingest import Settings, SettingsError
+from ingest import Settings, SettingsError, check_settings
 from web import Application, create_app
 
 __all__ = ["Application", "app", "create_app", "main"]
@@ -28,6 +28,9 @@ __all__ = ["Application", "app", "create_app", "main"]
 SERVER_FLAGS = ("host", "port", "root_path", "log_level")
 
 TEXT_FORMAT = "%(levelname)-8s %(message)s"
+
+NOT_STARTED = 3
+"""What uvicorn ends with when its application does not start; the log says why."""
 
 INTERRUPTED = 130
 """What a shell takes for "ended by Ctrl-C"."""
@@ -44,11 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Each setting is a flag, and its value in the environment is the flag's default.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0] not in COMMANDS and given[0] not in ("-h", "--help")):
-        given.insert(0, "serve")
-    flags = vars(_parser().parse_args(given))
-    command = flags.pop("command")
+    command, flags = cli.parse(sys.argv[1:] if arguments is None else arguments)
     try:
         return COMMANDS[command](flags)
     except SettingsError as error:
@@ -67,6 +66,8 @@ def serve(flags: dict[str, Any]) -> int:
     server = {name: flags.pop(name) for name in SERVER_FLAGS}
     as_json = flags.pop("log_format") == "json"
     settings = _settings(flags)
+    check_settings(settings)
+    _check_address(server["host"], server["port"])
     _set_up_log(server["log_level"], as_json=as_json)
     if as_json:
         server["log_config"] = None  # the server's own would be text
@@ -75,23 +76,26 @@ def serve(flags: dict[str, Any]) -> int:
             f"{server['host']} can be reached from other machines, and no token is asked for; "
             "set INGEST_TOKEN (--token)"
         )
-    uvicorn.run(create_app(settings), server_header=False, access_log=False, **server)
-    return 0
+    config = uvicorn.Config(create_app(settings), server_header=False, access_log=False, **server)
+    serving = Server(config, invites=not as_json, has_token=settings.token is not None)
+    with contextlib.suppress(KeyboardInterrupt):  # handed on once the server has ended
+        serving.run()
+    return 0 if serving.started else NOT_STARTED
 
 
 def run(flags: dict[str, Any]) -> int:
     """Ingest one directory without a server, and show it."""
     if not os.path.isdir(flags["directory"]):
         raise SettingsError(f"{flags['directory']!r} is no directory")
-    as_json = flags.pop("json")
+    as_json, report = flags.pop("json"), flags.pop("report")
     fields = {name: flags.pop(name) for name in ("pattern", "max_files", "skip_existing")}
     flags["root"] = flags.pop("directory")
     flags["database"] = flags["database"] or os.environ.get("INGEST_DATABASE")
     settings = _settings(flags if flags["database"] else {**flags, "database": _own_file(flags)})
     try:
-        return asyncio.run(cli.run(settings, fields, as_json=as_json))
+        return asyncio.run(cli.run(settings, fields, as_json=as_json, report=report))
     except KeyboardInterrupt:
-        _warn("interrupted; the same command goes on from here")
+        _warn("interrupted; run the same command again to resume")
         return INTERRUPTED
 
 
@@ -106,64 +110,32 @@ COMMANDS: Mapping[str, Callable[[dict[str, Any]], int]] = MappingProxyType(
 )
 
 
+class Server(uvicorn.Server):
+    """The server, which says what to open once it listens."""
+
+    def __init__(self, config: uvicorn.Config, *, invites: bool, has_token: bool) -> None:
+        super().__init__(config)
+        self._invites = invites
+        self._has_token = has_token
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; with port 0, which port that is is known only now."""
+        await super().startup(sockets)
+        if self.started and self._invites:
+            host, port = self.config.host, self.servers[0].sockets[0].getsockname()[1]
+            sys.stdout.write(cli.invitation(host, port, has_token=self._has_token))
+            sys.stdout.flush()
+
+
 def _set_up_log(level: str, *, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(cli.JsonFormatter() if as_json else logging.Formatter(TEXT_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ingest-stream",
-        description="Ingest folders of files, with progress that is live.",
-        epilog="Without a command it serves. Every setting can be given as INGEST_… in the "
-        "environment too; docs/command-line.md tells what each means.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_serve(commands.add_parser("serve", help=serve.__doc__, description=serve.__doc__))
-    _add_run(commands.add_parser("run", help=run.__doc__, description=run.__doc__))
-    _add_watch(commands.add_parser("watch", help=watch.__doc__, description=watch.__doc__))
-    return parser
-
-
-def _add_serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
-    parser.add_argument("--root-path", default="", help="prefix that a proxy serves this below")
-    parser.add_argument(
-        "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
-    )
-    parser.add_argument(
-        "--log-format", default="text", choices=("text", "json"), help="a line of JSON each (text)"
-    )
-    _add_settings(parser, [field.name for field in fields(Settings)])
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", help="what to ingest")
-    parser.add_argument("--pattern", default="*", help="globs, with | between them (*)")
-    parser.add_argument("--max-files", type=int, help="stop finding after so many")
-    parser.add_argument(
-        "--skip-existing", action="store_true", help="pass over files done before and unchanged"
-    )
-    parser.add_argument("--json", action="store_true", help="a line of JSON for each snapshot")
-    _add_settings(parser, ["database", "workers", "processor", "file_timeout", "min_interval"])
-
-
-def _add_watch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", help="a session's page, or its stream_url")
-    parser.add_argument("--json", action="store_true", help="a line of JSON for each snapshot")
-    _add_settings(parser, ["token"])
-
-
-def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    group = parser.add_argument_group("settings")
-    for name in names:
-        group.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE")
-
-
 def _settings(flags: Mapping[str, str | None]) -> Settings:
-    return Settings.from_env(_with_flags(os.environ, flags))
+    given = {f"INGEST_{name.upper()}": value for name, value in flags.items() if value is not None}
+    return Settings.from_env({**os.environ, **given})
 
 
 def _own_file(flags: Mapping[str, str]) -> str:
@@ -184,16 +156,23 @@ def _warn(text: str) -> None:
     print(f"ingest-stream: {text}", file=sys.stderr)  # noqa: T201
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text} is no port; they go from 0 to 65535")
-    return port
+def _check_address(host: str, port: int) -> None:
+    """
+    Try whether the server could listen there: it would find out only after its start.
 
-
-def _with_flags(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str]:
-    given = {f"INGEST_{name.upper()}": value for name, value in flags.items() if value is not None}
-    return {**environ, **given}
+    Raises:
+        SettingsError: it could not.
+    """
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(address)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"{host}:{port} cannot be listened on: {reason}; take another --host or --port"
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

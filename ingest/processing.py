@@ -18,6 +18,18 @@ from ingest.work import AsyncWork, ExecutorWork, Work
 logger = logging.getLogger("ingest")
 
 
+def check_settings(settings: Settings) -> None:
+    """
+    Look at what no value shows by itself, before anything is started.
+
+    Raises:
+        SettingsError: the root is no directory, or the processor set cannot be loaded.
+    """
+    _check_root(settings)
+    if settings.processor is not None:
+        load(settings.processor)
+
+
 def make_work(
     settings: Settings,
     process: Processor | AsyncProcessor | None,
@@ -34,8 +46,7 @@ def make_work(
     Raises:
         SettingsError: the root is no directory, or the processor set cannot be loaded.
     """
-    if not os.path.isdir(settings.root):  # of Path's own, one in a folder without permission raises
-        raise SettingsError(f"INGEST_ROOT (--root) is {str(settings.root)!r}; no such directory")
+    _check_root(settings)
     chosen = process or (load(settings.processor) if settings.processor else process_file)
     if is_async(chosen):
         return AsyncWork(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
@@ -76,6 +87,11 @@ def load(name: str) -> Processor | AsyncProcessor:
     if not callable(found):
         raise SettingsError(f"INGEST_PROCESSOR (--processor) is {name!r}, which is no function")
     return found
+
+
+def _check_root(settings: Settings) -> None:
+    if not os.path.isdir(settings.root):  # of Path's own, one in a folder without permission raises
+        raise SettingsError(f"INGEST_ROOT (--root) is {str(settings.root)!r}; no such directory")
 
 
 def _can_travel(function: object) -> bool:

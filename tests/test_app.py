@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,8 +12,7 @@ from typing import Any
 import pytest
 
 import app as app_module
-from ingest import Settings
-from web import Application
+from ingest import Settings, __version__
 
 SOURCES = Path(app_module.__file__).parent
 
@@ -22,10 +22,14 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Stand in for the server: what it would have been given."""
     given: dict[str, Any] = {}
 
-    def run(application: Application, **settings: Any) -> None:
-        given.update(settings, app=application, settings=application._settings())
+    def run(server: app_module.Server) -> None:
+        application: Any = server.config.app
+        given.update(vars(server.config), settings=application._settings())
+        server.started = True
 
-    monkeypatch.setattr("uvicorn.run", run)
+    monkeypatch.setattr(app_module.Server, "run", run)
+    monkeypatch.setattr(app_module, "check_settings", lambda _: None)
+    monkeypatch.setattr(app_module, "_check_address", lambda *_: None)
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     for name in [name for name in os.environ if name.startswith("INGEST_")]:
         monkeypatch.delenv(name)
@@ -71,6 +75,13 @@ def test_environment_is_the_default(
     app_module.main(["--max-sessions", "4"])
     settings = served["settings"]
     assert (settings.workers, settings.max_sessions, settings.heartbeat) == (2, 4, 15)
+
+
+@pytest.mark.parametrize(("given", "prefix"), [("x/y/", "/x/y"), ("/", ""), ("/x", "/x")])
+def test_prefix_is_written_as_asgi_has_it(served: dict[str, Any], given: str, prefix: str) -> None:
+    """A slash in front and none behind, however it was typed: else no route would be found."""
+    app_module.main(["--root-path", given])
+    assert served["root_path"] == prefix
 
 
 def test_server_is_told_what_is_its_own(served: dict[str, Any]) -> None:
@@ -129,7 +140,10 @@ def test_wrong_flag_is_told(
     with pytest.raises(SystemExit) as stopped:
         app_module.main(flags)
     assert stopped.value.code == 2
-    assert ": error: " in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("ingest-stream: ")
+    assert error.count("\n") == 1
+    assert "--help" in error
     assert not served
 
 
@@ -150,10 +164,34 @@ def test_open_door_is_warned_of(
     assert served
 
 
-def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help of `serve` lists each setting's flag."""
+def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help of `serve` lists each setting's flag, and says what it means."""
     with pytest.raises(SystemExit):
         app_module.main(["serve", "--help"])
-    text = capsys.readouterr().out
-    missing = [f.name for f in fields(Settings) if f"--{f.name.replace('_', '-')}" not in text]
-    assert not missing
+    text = " ".join(capsys.readouterr().out.split())
+    for name, (value, meaning) in Settings.explained().items():
+        assert f"--{name.replace('_', '-')} {value} {meaning}" in text
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` is one line."""
+    with pytest.raises(SystemExit) as stopped:
+        app_module.main(["--version"])
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"ingest-stream {__version__}\n")
+
+
+def test_what_cannot_be_served_is_told_before_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port that is taken, a root that is none and a processor that is not there are one line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for flags, words in (
+            (["--port", port], f"127.0.0.1:{port} cannot be listened on"),
+            (["--root", str(tmp_path / "none")], "no such directory"),
+            (["--processor", "no.such:thing"], "cannot be loaded"),
+        ):
+            assert app_module.main(flags) == 2
+            error = capsys.readouterr().err
+            assert words in error
+            assert error.count("\n") == 1

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-import app
+from cli import arguments
 from ingest import Request, Settings, __version__
 from ingest.session import Session
 from ingest.store import Statistics
@@ -49,7 +49,7 @@ def flags(command: str) -> set[str]:
     """Ask the command line itself for a command's flags."""
     (commands,) = (
         action.choices
-        for action in app._parser()._actions
+        for action in arguments.parser()._actions
         if isinstance(action, argparse._SubParsersAction)
     )
     return set(commands[command]._option_string_actions) - {"-h", "--help"}
@@ -141,7 +141,7 @@ def test_metrics_asked_for_are_there() -> None:
     assert used == names
 
 
-@pytest.mark.parametrize("command", app.COMMANDS)
+@pytest.mark.parametrize("command", arguments.COMMANDS)
 def test_flags_are_documented(command: str) -> None:
     """Each flag stands in its command's part of the document, or is one that is said of all."""
     (part,) = re.findall(

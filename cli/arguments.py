@@ -1,0 +1,118 @@
+"""The command line: its commands, and the flags of each."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from ingest import Settings, __version__
+
+COMMANDS: Mapping[str, str] = {
+    "serve": "Serve over HTTP until told to stop.",
+    "run": "Ingest one directory without a server, and show it.",
+    "watch": "Follow a session that runs anywhere, and show it.",
+}
+"""Each with what it does."""
+
+RUN_SETTINGS = ("database", "workers", "processor", "file_timeout", "min_interval")
+WATCH_SETTINGS = ("token",)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"ingest-stream: {message}; `{self.prog} --help` tells more\n")
+
+
+def parse(given: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """
+    Read a command line: which command, and its flags by name; `serve` where none is named.
+
+    Raises:
+        SystemExit: it is wrong, or asks for help; that has been printed.
+    """
+    line = list(given)
+    if not line or (line[0] not in COMMANDS and line[0] not in ("-h", "--help", "--version")):
+        line.insert(0, "serve")
+    flags = vars(parser().parse_args(line))
+    return flags.pop("command"), flags
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    made = Parser(
+        prog="ingest-stream",
+        description="Ingest folders of files, with progress that is live.",
+        epilog="Without a command it serves. Each setting can be given in the environment, too: "
+        "--min-interval as INGEST_MIN_INTERVAL; a flag is stronger.",
+    )
+    made.add_argument("--version", action="version", version=f"ingest-stream {__version__}")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, add in (("serve", _add_serve), ("run", _add_run), ("watch", _add_watch)):
+        add(commands.add_parser(name, help=COMMANDS[name], description=COMMANDS[name]))
+    return made
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="port to listen on; 0 takes a free one (8000)"
+    )
+    parser.add_argument(
+        "--root-path", type=_prefix, default="", help="prefix that a proxy serves this below (none)"
+    )
+    parser.add_argument(
+        "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
+    )
+    parser.add_argument(
+        "--log-format", default="text", choices=("text", "json"), help="a line of JSON each (text)"
+    )
+    _add_settings(parser, tuple(Settings.explained()))
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", help="what to ingest")
+    parser.add_argument("--pattern", default="*", help="globs, with | between them (*)")
+    parser.add_argument("--max-files", type=_count, help="stop finding after so many")
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="pass over files done before and unchanged"
+    )
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each snapshot")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write what was found of each file: CSV if FILE ends in .csv, else a line of JSON "
+        "each; - is the standard output",
+    )
+    _add_settings(parser, RUN_SETTINGS)
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", help="a session's page, or its stream_url")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each snapshot")
+    _add_settings(parser, WATCH_SETTINGS)
+
+
+def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    group = parser.add_argument_group("settings")
+    explained = Settings.explained()
+    for name in names:
+        value, meaning = explained[name]
+        group.add_argument(f"--{name.replace('_', '-')}", metavar=value, help=meaning)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; they go from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; it takes a whole number of 1 or more")
+    return int(text)
+
+
+def _prefix(text: str) -> str:
+    """Write a prefix as ASGI has it: a slash in front and none behind."""
+    return f"/{text.strip('/')}" if text.strip("/") else ""
