@@ -1,4 +1,4 @@
-# `make run` serves, `make test` tests; both set up what they need, in .venv and nowhere else.
+# `make run` serves, `make test` tests; both set up what they need. `make help` lists the rest.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,19 +8,21 @@ ROOT ?= sample-files
 BIN = $(VENV)/bin
 MODULES = tests/node_modules
 
-.PHONY: run test lint types unit page e2e faults bench clean
+.PHONY: run test help lint types unit page e2e faults bench clean
 
 run: $(VENV)/.run
 	@test "$(ROOT)" != sample-files || $(BIN)/python examples/sample_files.py sample-files
-	@echo
-	@echo "  Open http://$(HOST):$(PORT)/ and press Start, or in another terminal:"
-	@echo
-	@echo "  curl -N http://$(HOST):$(PORT)\$$(curl -s http://$(HOST):$(PORT)/api/ingest/process \\"
-	@echo "    -H 'Content-Type: application/json' -d '{}' | grep -o '/api/ingest/stream/[^\"]*')"
-	@echo
+	@test "$(ROOT)" != sample-files || echo "For something larger: ROOT=/usr/share make run"
 	@$(BIN)/ingest-stream --root "$(ROOT)" --host $(HOST) --port $(PORT)
 
 test: lint types unit page e2e
+
+help:
+	@echo "make run     serve sample files, or ROOT=/some/dir; HOST and PORT can be given, too"
+	@echo "make test    all tests: lint, types, unit, page (Node), e2e (Chromium, nginx, ...)"
+	@echo "make faults  kill it, starve it, poison it: half an hour, docs/reliability.md"
+	@echo "make bench   measure it beside others: half an hour, docs/benchmarks.md"
+	@echo "make clean   remove what these have made"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -49,9 +51,12 @@ bench: $(VENV)/.bench
 
 clean:
 	rm -rf $(VENV) $(MODULES) sample-files benchmark-results ingest.db ingest.db-*
+	rm -rf build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache
 
+# Half an environment would be taken for a whole one the next time.
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("it needs Python 3.11 or later; name one with PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run: $(VENV)/bin/python setup.cfg
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast,media]'

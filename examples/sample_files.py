@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         return 2
     root = Path(arguments[0])
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        print(f"{root} is not an empty folder; nothing is written")
+        print(f"{root}: files are there already")
         return 0
     count, size = write(root)
     print(f"{count} files, {size:,} bytes, in {root}")

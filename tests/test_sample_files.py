@@ -83,7 +83,7 @@ def test_folder_in_use_is_left_alone(script: ModuleType, tmp_path: Path) -> None
     (tmp_path / "mine").touch()
     command = [sys.executable, str(SCRIPT), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "nothing is written" in done.stdout
+    assert "there already" in done.stdout
     assert os.listdir(tmp_path) == ["mine"]
 
 
