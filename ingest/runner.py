@@ -150,12 +150,25 @@ class Runner:
             limit=request.max_files,
             leave_out=identities(self._catalogue.files),
         )
+        cancellation = asyncio.create_task(self._cancelled.wait())
+        try:
+            while (chunk := await self._following(chunks, cancellation)) is not None:
+                await self._add(chunk)
+        finally:
+            cancellation.cancel()
+
+    async def _following(
+        self, chunks: Iterator[Chunk], cancellation: asyncio.Task[bool]
+    ) -> Chunk | None:
+        """Look for the next chunk; None if there is none, or the session is cancelled first."""
+        if self._cancelled.is_set():
+            return None
         loop = asyncio.get_running_loop()
-        while not self._cancelled.is_set():
-            chunk = await loop.run_in_executor(self._around.threads, _next, chunks)
-            if chunk is None:
-                break
-            await self._add(chunk)
+        listing = loop.run_in_executor(self._around.threads, next, chunks, None)
+        # A disk that answers no more holds its thread, and must not hold up a cancellation.
+        listing.add_done_callback(_look_away)
+        await _first([listing, cancellation])
+        return listing.result() if listing.done() else None
 
     async def _add(self, chunk: Chunk) -> None:
         number = self._stored.number
@@ -358,9 +371,11 @@ class Runner:
             await asyncio.wait(self._under_way)
 
 
-async def _first(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+async def _first(futures: Iterable[asyncio.Future[Any]]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _next(chunks: Iterator[Chunk]) -> Chunk | None:
-    return next(chunks, None)
+def _look_away(future: asyncio.Future[Any]) -> None:
+    """Let the failure of what was given up be nobody's."""
+    if not future.cancelled():
+        future.exception()

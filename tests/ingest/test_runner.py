@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import pytest
 from ingest import runner as runner_module
 from ingest.batch import Item, Report, run_batch
 from ingest.catalogue import Catalogue
-from ingest.errors import CatalogueError, ExecutorError
+from ingest.discovery import Chunk, discover
+from ingest.errors import CatalogueError, ExecutorError, NotFoundError
 from ingest.request import Request
 from ingest.settings import Settings
 from ingest.store import Store
@@ -312,20 +313,18 @@ def test_turn_is_given_back_by_a_batch_that_never_began(
 def test_cancelled_while_finding_the_session_keeps_what_it_found(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end comes with the chunk that is being looked for, and nothing is processed."""
+    """It does not wait for a disk that answers no more, nor hear how that ends."""
     fill(root, names(30))
-    found, go_on = threading.Event(), threading.Event()
+    go_on, ended = threading.Event(), threading.Event()
     monkeypatch.setattr("ingest.discovery.CHUNK_FILES", 10)
-    following = runner_module._next
 
-    def held(chunks: Any) -> Any:
-        chunk = following(chunks)
-        if found.is_set():
-            go_on.wait()
-        found.set()
-        return chunk
+    def hang_after_one(*args: Any, **options: Any) -> Iterator[Chunk]:
+        yield next(discover(*args, **options))
+        go_on.wait()
+        ended.set()
+        raise NotFoundError("the directory cannot be read: Input/output error")
 
-    monkeypatch.setattr(runner_module, "_next", held)
+    monkeypatch.setattr("ingest.runner.discover", hang_after_one)
     gate = Gate()
 
     async def main() -> None:
@@ -333,12 +332,16 @@ def test_cancelled_while_finding_the_session_keeps_what_it_found(
             session_id = await store.start(EVERY)
             await watcher.until(session_id, lambda frame: frame["total_files"] == 10)
             assert await store.cancel(session_id)
-            go_on.set()
             end = await watcher.end(session_id)
-            assert (end["status"], end["progress"]) == ("cancelled", 0)
-            assert 10 <= end["total_files"] <= 20
+            assert (end["status"], end["total_files"], end["progress"]) == ("cancelled", 10, 0)
+            go_on.set()
+            await asyncio.to_thread(ended.wait)
+            await settle()
 
-    run(main())
+    try:
+        run(main())
+    finally:
+        go_on.set()
     assert gate.begun == []
 
 
