@@ -111,8 +111,10 @@ class LocalSessions:
 
     async def newest(self) -> list[bytes]:
         snapshots = []
+        # One that ends while the catalogue is read has no snapshot there yet, and no channel then.
+        before = dict(self._channels)
         for stored in await self._store.newest():
-            channel = self._channels.get(stored.id)
+            channel = self._channels.get(stored.id) or before.get(stored.id)
             if channel is not None and channel.newest is not None:
                 snapshots.append(channel.newest.data)
             elif stored.snapshot is not None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.web.client import API, Gate, run, serving
+from ingest.catalogue import Stored
+from ingest.store import Store
+from tests.web.client import API, Gate, run, serving, settle
 
 
 def test_status_has_the_data_of_the_newest_frame(tmp_path: Path) -> None:
@@ -105,6 +107,31 @@ def test_list_has_the_newest_first(tmp_path: Path) -> None:
             status = await client.get(f"{API}/status/{ids[-1]}")
             assert set(listed[0]) == set(status.json)
             gate.open()
+
+    run(scenario())
+
+
+def test_session_that_ends_under_the_list_stays_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read as running and told of when it has ended, it is shown as the last frame has it."""
+    newest = Store.newest
+
+    async def scenario() -> None:
+        async with serving(tmp_path, (gate := Gate()).process) as client:
+            session_id = await client.start()
+
+            async def end_meanwhile(store: Store) -> list[Stored]:
+                read = await newest(store)
+                gate.open()
+                await client.finished(session_id)
+                while store.running:
+                    await settle()
+                return read
+
+            monkeypatch.setattr(Store, "newest", end_meanwhile)
+            (listed,) = (await client.get(f"{API}/status")).json["sessions"]
+            assert (listed["session_id"], listed["status"]) == (session_id, "completed")
 
     run(scenario())
 
