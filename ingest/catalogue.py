@@ -25,8 +25,11 @@ One whole number is SQLite's own row key: found files and outcomes are appended 
 session's are one range of it.
 """
 
-PRUNE_PIECE = 5000
-"""Rows that are pruned in one transaction: some 20 ms, for which a session's batch may wait."""
+PIECE = 5000
+"""Rows moved or removed in one transaction: some 20 ms, for which a session's batch may wait."""
+
+FORGOTTEN = 100
+"""Sessions that are forgotten at a time."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -43,7 +46,10 @@ CREATE TABLE IF NOT EXISTS sessions (
     last_event_id TEXT,
     snapshot BLOB
 );
-CREATE INDEX IF NOT EXISTS sessions_by_start ON sessions (started);
+CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended);
+CREATE TABLE IF NOT EXISTS forgotten (
+    session INTEGER PRIMARY KEY
+);
 CREATE TABLE IF NOT EXISTS found (
     key INTEGER PRIMARY KEY,
     path BLOB NOT NULL
@@ -323,11 +329,18 @@ class Catalogue:
         return await self._database.write(work)
 
     async def errors_after(self, number: int, n: int, limit: int) -> tuple[list[FileError], int]:
-        """List errors numbered above `n`, in ascending order, and tell the highest number."""
+        """
+        List errors numbered above `n`, in ascending order, and tell the highest number.
+
+        Raises:
+            NotFoundError: the session is forgotten by now.
+        """
 
         def work(connection: sqlite3.Connection) -> tuple[list[FileError], int]:
             errors = _errors(connection, number, "n > ? ORDER BY n LIMIT ?", n, limit)
-            return errors, _last_error(connection, number)
+            last = _last_error(connection, number)
+            _check_kept(connection, number)
+            return errors, last
 
         return await self._database.read(work)
 
@@ -359,7 +372,12 @@ class Catalogue:
         return await self._database.read(work)
 
     async def outcomes(self, number: int, after: int, limit: int) -> list[Recorded]:
-        """List outcomes with their paths, numbered above `after`, in the order found."""
+        """
+        List outcomes with their paths, numbered above `after`, in the order found.
+
+        Raises:
+            NotFoundError: the session is forgotten by now; what is left of it is not all.
+        """
         low, high = _range(number)
 
         def work(connection: sqlite3.Connection) -> list[Recorded]:
@@ -369,7 +387,9 @@ class Catalogue:
                 " WHERE key > ? AND key <= ? ORDER BY key LIMIT ?",
                 (low, low + after, high, limit),
             )
-            return [Recorded._make(row) for row in rows]
+            recorded = [Recorded._make(row) for row in rows]
+            _check_kept(connection, number)
+            return recorded
 
         return await self._database.read(work)
 
@@ -377,18 +397,19 @@ class Catalogue:
         """
         Forget sessions that ended earlier; keep of each file the newest record of its being done.
 
-        A session's rows go in pieces, a transaction each: other sessions go on between them, and
-        the write-ahead log stays small. Gives the ids of those now forgotten.
+        They are forgotten first, so that nobody meets one that is half there. Then their rows go
+        in pieces, a transaction each: other sessions go on between them, and the write-ahead log
+        stays small. Gives the ids of those now forgotten, a hundred at most: there may be more.
         """
-        old = await self._sessions("ended < ?", ended_before)
-        for stored in old:
-            after: int | None = stored.number * FILES
-            while after is not None:
-                after = await self._database.write(
-                    partial(_prune_piece, after=after, high=_range(stored.number)[1])
-                )
-            await self._database.write(partial(_forget, number=stored.number))
-        return [stored.id for stored in old]
+        ids = await self._database.write(partial(_forget, ended_before=ended_before))
+        for number in await self._database.read(_forgotten):
+            after, high = _range(number)
+            while (
+                last := await self._database.write(partial(_prune_piece, after=after, high=high))
+            ) is not None:
+                after = last
+            await self._database.write(partial(_prune_rest, number=number))
+        return ids
 
     async def _one(self, clause: str, value: str) -> Stored | None:
         found = await self._sessions(clause, value)
@@ -444,6 +465,12 @@ def _last_error(connection: sqlite3.Connection, number: int) -> int:
     return int(connection.execute(query, (number,)).fetchone()[0])
 
 
+def _check_kept(connection: sqlite3.Connection, number: int) -> None:
+    # Asked for after what was read: a session is forgotten before the first of its rows goes.
+    if not connection.execute("SELECT 1 FROM sessions WHERE number = ?", (number,)).fetchone():
+        raise NotFoundError("the session is forgotten by now, its retention is over")
+
+
 def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]:
     return dict(
         connection.execute(
@@ -456,11 +483,26 @@ def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]
     )
 
 
+def _forget(connection: sqlite3.Connection, ended_before: float) -> list[str]:
+    old = connection.execute(
+        "SELECT number, id FROM sessions WHERE ended < ? ORDER BY ended LIMIT ?",
+        (ended_before, FORGOTTEN),
+    ).fetchall()
+    numbers = [(number,) for number, _ in old]
+    connection.executemany("INSERT INTO forgotten VALUES (?)", numbers)
+    connection.executemany("DELETE FROM sessions WHERE number = ?", numbers)
+    return [id_ for _, id_ in old]
+
+
+def _forgotten(connection: sqlite3.Connection) -> list[int]:
+    return [number for (number,) in connection.execute("SELECT session FROM forgotten")]
+
+
 def _prune_piece(connection: sqlite3.Connection, after: int, high: int) -> int | None:
     (last,) = connection.execute(
         "SELECT max(key) FROM (SELECT key FROM found WHERE key > ? AND key <= ?"
         " ORDER BY key LIMIT ?)",
-        (after, high, PRUNE_PIECE),
+        (after, high, PIECE),
     ).fetchone()
     if last is None:
         return None
@@ -479,9 +521,9 @@ def _prune_piece(connection: sqlite3.Connection, after: int, high: int) -> int |
     return int(last)
 
 
-def _forget(connection: sqlite3.Connection, number: int) -> None:
+def _prune_rest(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM errors WHERE session = ?", (number,))
-    connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
+    connection.execute("DELETE FROM forgotten WHERE session = ?", (number,))
 
 
 def shown(path: bytes) -> str:

@@ -352,10 +352,10 @@ class Store:
     async def _prune(self) -> None:
         while True:
             try:
-                for session_id in await self._catalogue.prune(
-                    time.time() - self._settings.retention
-                ):
-                    logger.info("session %s: forgotten, its retention is over", session_id)
+                before = time.time() - self._settings.retention
+                while ids := await self._catalogue.prune(before):
+                    for session_id in ids:
+                        logger.info("session %s: forgotten, its retention is over", session_id)
             except IngestError as error:
                 logger.warning("old sessions stay for now: %s", error)
             await asyncio.sleep(min(PRUNE_SECONDS, max(1.0, self._settings.retention / 4)))

@@ -280,7 +280,7 @@ def test_prune_keeps_the_newest_record_of_each_file_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     """Old sessions go with their errors and skips; what makes a file known stays, once."""
-    monkeypatch.setattr(catalogue_module, "PRUNE_PIECE", piece)
+    monkeypatch.setattr(catalogue_module, "PIECE", piece)
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
@@ -300,18 +300,17 @@ def test_prune_keeps_the_newest_record_of_each_file_done(
             known = await catalogue.known([b"a", b"b", b"c", b"d"])
             assert [path for path, stats in known.items() if stats] == [b"a", b"b", b"d"]
             assert await catalogue.session("one") is None
-            assert await catalogue.errors_after(one.number, 0, 9) == ([], 0)
             assert len(await catalogue.outcomes(running.number, 0, 9)) == 1
             assert (await add(catalogue, "new", key="k")).number > running.number
 
     run(main())
 
 
-def test_prune_that_was_interrupted_is_done_again(
+def test_forgotten_session_is_nowhere_while_it_is_pruned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between two pieces it leaves the session, and the next look finishes it."""
-    monkeypatch.setattr(catalogue_module, "PRUNE_PIECE", 1)
+    """No list, report or retry has a part of it; and what a kill left, the next look takes."""
+    monkeypatch.setattr(catalogue_module, "PIECE", 1)
     pieces: list[int] = []
     prune_piece = catalogue_module._prune_piece
 
@@ -325,13 +324,47 @@ def test_prune_that_was_interrupted_is_done_again(
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
-            stored = await add(catalogue, "s", b"a", b"b", b"c")
+            stored = await add(catalogue, "s", b"a", b"b", b"c", key="k")
             await record(catalogue, stored, 1, "error", "error", "done")
             await finish(catalogue, stored, 2000.0)
             with pytest.raises(Exception, match="No space"):
                 await catalogue.prune(3000.0)
-            assert await catalogue.session("s") is not None
-            assert await catalogue.prune(3000.0) == ["s"]
+            assert await files(catalogue) == [b"b", b"c"]
+            assert await catalogue.newest(9) == []
+            new = await add(catalogue, "new", key="k")
+            for reading in (
+                catalogue.errors_after(stored.number, 0, 9),
+                catalogue.outcomes(stored.number, 0, 9),
+                catalogue.add_failed_of(new.number, "s", None),
+            ):
+                with pytest.raises(NotFoundError, match="forgotten"):
+                    await reading
+        async with opened(tmp_path) as catalogue:
+            assert await catalogue.prune(3000.0) == []
             assert await files(catalogue) == [b"c"]
+            left = "SELECT (SELECT count(*) FROM forgotten) + (SELECT count(*) FROM errors)"
+            assert await catalogue._database.read(lambda sql: sql.execute(left).fetchone()) == (0,)
+
+    run(main())
+
+
+def test_many_old_sessions_are_forgotten_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest first, found by their end and without what they held."""
+    monkeypatch.setattr(catalogue_module, "FORGOTTEN", 2)
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            for n in range(5):
+                await finish(catalogue, await add(catalogue, str(n)), 2000.0 - n)
+            assert await catalogue.prune(1999.5) == ["4", "3"]
+            assert await catalogue.prune(1999.5) == ["2", "1"]
+            assert await catalogue.prune(1999.5) == []
+            plan = (
+                "EXPLAIN QUERY PLAN SELECT number, id FROM sessions WHERE ended < 1 ORDER BY ended"
+            )
+            (row,) = await catalogue._database.read(lambda sql: sql.execute(plan).fetchall())
+            assert "USING INDEX sessions_by_end" in row[3]
 
     run(main())
