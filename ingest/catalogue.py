@@ -224,8 +224,19 @@ class Catalogue:
 
         return await self._database.read(work)
 
-    async def add_failed_of(self, number: int, session_id: str, limit: int | None) -> int:
-        """Record as found what failed in another session; give how many files that is."""
+    async def add_failed_of(
+        self, number: int, session_id: str, after: int, limit: int | None
+    ) -> int:
+        """
+        Record as found what failed in another session, from the error numbered above `after`.
+
+        Each file gets the number of its error, so `after` is how many were added before. Gives
+        how many are added now: some thousands at most, none when these were all, or `limit`.
+
+        Raises:
+            NotFoundError: the other session is forgotten by now.
+        """
+        until = after + PIECE if limit is None else min(after + PIECE, limit)
 
         def work(connection: sqlite3.Connection) -> int:
             row = connection.execute(
@@ -234,10 +245,9 @@ class Catalogue:
             if row is None:
                 raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
             return connection.execute(
-                "INSERT OR IGNORE INTO found SELECT ? + row_number() OVER (ORDER BY key), path"
-                " FROM found JOIN outcomes USING (key)"
-                " WHERE key BETWEEN ? AND ? AND status = 'error' ORDER BY key LIMIT ?",
-                (number * FILES, *_range(row[0]), -1 if limit is None else limit),
+                "INSERT INTO found SELECT ? + n, path FROM errors JOIN found USING (key)"
+                " WHERE session = ? AND n > ? AND n <= ?",
+                (number * FILES, row[0], after, until),
             ).rowcount
 
         return await self._database.write(work)

@@ -128,17 +128,23 @@ class Runner:
             await self._drop_batches()
 
     async def _find(self) -> None:
-        request = self._stored.request
-        if request.retry_of is not None:
-            if not self._resumed:
-                files = await self._catalogue.add_failed_of(
-                    self._stored.number, request.retry_of, request.max_files
-                )
-                self._session.found(files, time.time())
-        else:
+        retry_of = self._stored.request.retry_of
+        if retry_of is None:
             await self._find_in_tree()
+        else:
+            await self._find_failed(retry_of)
         # If cancelled, too: a watcher that saw it processing must not see it back at the start.
         await self._catalogue.set_status(self._stored.number, Status.PROCESSING)
+
+    async def _find_failed(self, session_id: str) -> None:
+        number, limit = self._stored.number, self._stored.request.max_files
+        while not self._cancelled.is_set():
+            before = self._session.total
+            added = await self._catalogue.add_failed_of(number, session_id, before, limit)
+            if not added:
+                break
+            self._session.found(added, time.time())
+            self._announcer.changed()
 
     async def _find_in_tree(self) -> None:
         request = self._stored.request

@@ -219,7 +219,7 @@ def test_outcomes_come_in_the_order_found_with_all_that_was_recorded(tmp_path: P
     run(main())
 
 
-def test_failed_files_of_another_session_are_found_in_their_order(tmp_path: Path) -> None:
+def test_failed_files_of_another_session_are_found_as_they_failed(tmp_path: Path) -> None:
     """Only those, once each, or the first few; a session that is forgotten cannot be retried."""
 
     async def main() -> None:
@@ -227,14 +227,16 @@ def test_failed_files_of_another_session_are_found_in_their_order(tmp_path: Path
             old = await add(catalogue, "old", b"a", b"b", b"c", b"d")
             await record(catalogue, old, 1, "error", "done", "error")
             new = await add(catalogue, "new")
-            assert await catalogue.add_failed_of(new.number, "old", None) == 2
+            assert await catalogue.add_failed_of(new.number, "old", 0, None) == 2
+            assert await catalogue.add_failed_of(new.number, "old", 2, None) == 0
             found = await catalogue.pending(new.number, 0, 9)
             assert [(file.n, file.path) for file in found] == [(1, b"a"), (2, b"c")]
             few = await add(catalogue, "few")
-            assert await catalogue.add_failed_of(few.number, "old", 1) == 1
+            assert await catalogue.add_failed_of(few.number, "old", 0, 1) == 1
+            assert await catalogue.add_failed_of(few.number, "old", 1, 1) == 0
             assert [file.path for file in await catalogue.pending(few.number, 0, 9)] == [b"a"]
             with pytest.raises(NotFoundError):
-                await catalogue.add_failed_of(new.number, "forgotten", None)
+                await catalogue.add_failed_of(new.number, "forgotten", 0, None)
 
     run(main())
 
@@ -335,7 +337,7 @@ def test_forgotten_session_is_nowhere_while_it_is_pruned(
             for reading in (
                 catalogue.errors_after(stored.number, 0, 9),
                 catalogue.outcomes(stored.number, 0, 9),
-                catalogue.add_failed_of(new.number, "s", None),
+                catalogue.add_failed_of(new.number, "s", 0, None),
             ):
                 with pytest.raises(NotFoundError, match="forgotten"):
                     await reading

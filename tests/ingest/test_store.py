@@ -259,6 +259,42 @@ def test_retry_takes_the_failed_files_alone(root: Path) -> None:
     run(main())
 
 
+def test_retry_that_is_interrupted_takes_each_failed_file_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found in pieces, the files go on from where the last one ended, up to the limit."""
+    monkeypatch.setattr("ingest.catalogue.PIECE", 3)
+    fill(root, [f"bad{n}" for n in range(10)])
+    add_failed_of = Catalogue.add_failed_of
+    pieces: list[int] = []
+    third = asyncio.Event()
+
+    async def hang_at_the_third(catalogue: Catalogue, *args: Any) -> int:
+        pieces.append(await add_failed_of(catalogue, *args))
+        if len(pieces) == 3:
+            third.set()
+            await asyncio.Event().wait()
+        return pieces[-1]
+
+    async def main() -> None:
+        async with opened(settings(root), process=fail_if_bad) as (store, watcher):
+            first, _ = await session_of(store, watcher)
+            monkeypatch.setattr(Catalogue, "add_failed_of", hang_at_the_third)
+            retry = await store.start(Request(retry_of=first, max_files=8))
+            await third.wait()
+            assert watcher.newest(retry)["total_files"] == 6
+        async with opened(settings(root), process=fail_if_bad) as (store, watcher):
+            end = await watcher.end(retry)
+            assert (end["status"], end["total_files"], end["stats"]["errors"]) == (
+                "completed", 8, 8,
+            )  # fmt: skip
+            rows = await recorded(store, retry)
+            assert len(rows) == len(dict(rows)) == 8
+            assert pieces == [3, 3, 2, 0]
+
+    run(main())
+
+
 def test_running_session_cannot_be_retried(root: Path) -> None:
     """It is not known yet what fails."""
     fill(root, ["a"])
