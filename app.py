@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 import uvicorn
+from uvicorn.logging import DefaultFormatter
 
 import cli
 from ingest import Settings, SettingsError, check_settings
@@ -27,7 +28,8 @@ __all__ = ["Application", "app", "create_app", "main"]
 
 SERVER_FLAGS = ("host", "port", "root_path", "log_level")
 
-TEXT_FORMAT = "%(levelname)-8s %(message)s"
+TEXT_FORMAT = "%(levelprefix)s %(message)s"
+"""As the server's own lines are."""
 
 NOT_STARTED = 3
 """What uvicorn ends with when its application does not start; the log says why."""
@@ -129,7 +131,7 @@ class Server(uvicorn.Server):
 
 def _set_up_log(level: str, *, as_json: bool) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(cli.JsonFormatter() if as_json else logging.Formatter(TEXT_FORMAT))
+    handler.setFormatter(cli.JsonFormatter() if as_json else DefaultFormatter(TEXT_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 

@@ -208,7 +208,7 @@ class Streams:
         self._schedule(stream, stream.opened_at)
         self._empty.clear()
         self._opened += 1
-        logger.info("stream opened; %d are open", len(self._open))
+        logger.info("stream opened; %d open now", len(self._open))
         self._arm()
         try:
             await stream.run(headers)
