@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, and where to read on."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"ingest-stream: {message}; `{self.prog} --help` tells more\n")
+        self.exit(2, f"ingest-stream: {message}; see `{self.prog} --help`\n")
 
 
 def parse(given: Sequence[str]) -> tuple[str, dict[str, Any]]:
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ingest-stream",
         description="Ingest folders of files, with progress that is live.",
         epilog="Without a command it serves. Each setting can be given in the environment, too: "
-        "--min-interval as INGEST_MIN_INTERVAL; a flag is stronger.",
+        "--min-interval as INGEST_MIN_INTERVAL; a flag overrides it.",
     )
     made.add_argument("--version", action="version", version=f"ingest-stream {__version__}")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -75,7 +75,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", default="*", help="globs, with | between them (*)")
     parser.add_argument("--max-files", type=_count, help="stop finding after so many")
     parser.add_argument(
-        "--skip-existing", action="store_true", help="pass over files done before and unchanged"
+        "--skip-existing",
+        action="store_true",
+        help="skip files that were done before and are unchanged",
     )
     parser.add_argument("--json", action="store_true", help="a line of JSON for each snapshot")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """The live bar of a terminal, drawn by rich, https://rich.readthedocs.io (extra `terminal`)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from cli.words import in_words, printable
 
@@ -31,8 +31,8 @@ def has_bar() -> bool:
 class Bar:
     """A bar, the failed files above it as they come, and at the end one line instead of it."""
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False)
+    def __init__(self, out: TextIO) -> None:
+        self._console = Console(file=out, highlight=False)
         columns = [
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),

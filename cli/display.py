@@ -62,16 +62,21 @@ class JsonLines:
     def close(self) -> None: ...
 
 
-def choose(*, as_json: bool) -> Display:
-    """Choose what suits where the output goes: a bar only for a terminal."""
+def choose(*, as_json: bool, out_is_taken: bool = False) -> Display:
+    """
+    Choose what suits where the output goes: a bar only for a terminal.
+
+    Where the standard output is taken, for a report, all goes to where the errors go.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name in letters that the terminal has not
             stream.reconfigure(errors="replace")
+    out = sys.stderr if out_is_taken else sys.stdout
     if as_json:
-        return JsonLines(sys.stdout)
-    if sys.stdout.isatty() and has_bar():
-        return Bar()
-    return Lines(sys.stdout, sys.stderr)
+        return JsonLines(out)
+    if out.isatty() and has_bar():
+        return Bar(out)
+    return Lines(out, sys.stderr)
 
 
 class Follower:

@@ -25,7 +25,7 @@ async def run(
     """
     if report is not None:
         _open(report, "ab").close()  # what is there is replaced only when there is a report
-    display = choose(as_json=as_json)
+    display = choose(as_json=as_json, out_is_taken=report == "-")
     with contextlib.ExitStack() as shown:
         shown.callback(display.close)
         try:

@@ -115,7 +115,7 @@ def test_bar_fits_its_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    bar = Bar()
+    bar = Bar(sys.stdout)
     bar.snapshot(snapshot("starting", total=5))
     bar.failed("[red]a\x1b[2J.png", "[/] no image")
     bar.lost("it broke")

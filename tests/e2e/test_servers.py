@@ -188,8 +188,8 @@ def test_workers_of_uvicorn_are_one_too_many(tmp_path: Path) -> None:
         leave_nothing(server)
 
 
-def test_server_in_a_thread_is_ended_by_drain(tmp_path: Path) -> None:
-    """Where no signal can be heard, `drain` ends the streams and the server can go."""
+def test_server_in_a_thread_ends_its_streams(tmp_path: Path) -> None:
+    """Where no signal can be heard, the server's own shutdown is seen, and it can go."""
     example = load("server_in_a_thread")
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "a.txt").touch()
