@@ -5,7 +5,7 @@ import re
 import stat
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -14,6 +14,7 @@ import orjson
 
 from ingest.errors import MessageError
 from ingest.outcome import Checked, Processor, check, scrub
+from ingest.process import process_file
 
 BUDGET = 0.02
 """
@@ -125,6 +126,10 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
 
     Whatever a file does, short of ending the process, becomes its line in the report.
     """
+    # A Path takes a third of a small file's time, and the built-in processor needs none.
+    run: Callable[[str], object] = (
+        process_file if process is process_file else lambda path: process(Path(path))
+    )
     reporter = Reporter()
     begun = time.perf_counter()
     until = begun + budget
@@ -139,7 +144,7 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
             if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
-                reporter.done(item, status, check(process(Path(path)), status.st_size))
+                reporter.done(item, status, check(run(path), status.st_size))
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001 - a file's error, whatever it is

@@ -28,7 +28,7 @@ PIECE = 256 * 1024
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
-def process_file(path: Path) -> Outcome:
+def process_file(path: Path | str) -> Outcome:
     """
     Hash one file, tell its media type, and read what an image or a text says of itself.
 

@@ -113,6 +113,21 @@ def test_names_in_odd_bytes_and_255_of_them_are_processed(root: Path) -> None:
     ]
 
 
+def test_only_the_built_in_processor_is_given_text(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens either; a Path, which anybody else is promised, costs it more than the opening."""
+    given: list[object] = []
+
+    def process(path: Path) -> None:
+        given.append(path)
+
+    run_batch(process, str(root), items(b"a"), 9.0)
+    monkeypatch.setattr("ingest.batch.process_file", process)
+    run_batch(process, str(root), items(b"a"), 9.0)
+    assert given == [root / "a", str(root / "a")]
+
+
 @pytest.mark.parametrize("seconds", [2**33, 2**40, -(2**33), -(2**40)])
 def test_time_beyond_64_bits_is_recorded_cut(
     root: Path, monkeypatch: pytest.MonkeyPatch, seconds: int

@@ -47,6 +47,12 @@ def test_hash_is_that_of_all_bytes(path: Path, size: int) -> None:
     assert outcome.counters["bytes"] == size
 
 
+def test_path_may_be_text(path: Path) -> None:
+    """What the file is called in text tells the same as its Path."""
+    named = path.with_suffix(".csv")
+    assert processed(named, b"a,b\n") == process_file(str(named))
+
+
 def test_text_tells_its_encoding_lines_and_words(path: Path) -> None:
     """A text's outcome is its hash, its type, and what was counted."""
     outcome = processed(path.with_suffix(".py"), "# Größe\nprint(1)\n".encode())
