@@ -80,7 +80,7 @@ def load(name: str) -> Processor | AsyncProcessor:
         found = importlib.import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except Exception as error:  # importing runs the module, which may fail in any way
+    except (Exception, SystemExit) as error:  # importing runs the module, which may do anything
         raise SettingsError(
             f"INGEST_PROCESSOR (--processor) is {name!r}, which cannot be loaded: {error}"
         ) from error

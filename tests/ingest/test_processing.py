@@ -115,6 +115,7 @@ def test_async_processor_runs_on_the_loop_whatever_executor_there_is(tmp_path: P
         "string:digits",
         "broken_processor:f",
         "misspelt_processor:f",
+        "leaving_processor:f",
     ],
 )
 def test_processor_that_cannot_be_loaded_is_told_in_one_line(
@@ -123,6 +124,7 @@ def test_processor_that_cannot_be_loaded_is_told_in_one_line(
     """Whatever goes wrong in importing it: it is the operator's to mend."""
     (tmp_path / "broken_processor.py").write_text("raise RuntimeError('no licence')")
     (tmp_path / "misspelt_processor.py").write_text("def f(:")
+    (tmp_path / "leaving_processor.py").write_text("raise SystemExit('no licence')")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SettingsError, match=r"INGEST_PROCESSOR \(--processor\) is ") as told:
         load(name)
