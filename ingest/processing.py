@@ -10,12 +10,16 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from ingest.errors import SettingsError
 from ingest.outcome import AsyncProcessor, Processor, is_async
-from ingest.pool import WorkerPool
+from ingest.pool import PoolError, WorkerPool
 from ingest.process import process_file
 from ingest.settings import Settings
 from ingest.work import AsyncWork, ExecutorWork, Work
+from ingest.worker_process import host_main
 
 logger = logging.getLogger("ingest")
+
+LOADING = 10.0
+"""Seconds that a start waits to hear whether a worker can load the processor."""
 
 
 def check_settings(settings: Settings) -> None:
@@ -30,7 +34,7 @@ def check_settings(settings: Settings) -> None:
         load(settings.processor)
 
 
-def make_work(
+async def make_work(
     settings: Settings,
     process: Processor | AsyncProcessor | None,
     executor: Executor | None,
@@ -41,10 +45,11 @@ def make_work(
 
     An async one runs on the event loop. Any other runs in `executor`, which stays its owner's, or
     in worker processes; a function that no other process can import (one made inside another,
-    say) runs in threads instead. `cleanup` gets what has to be ended.
+    say, or typed at a prompt) runs in threads instead. `cleanup` gets what has to be ended.
 
     Raises:
-        SettingsError: the root is no directory, or the processor set cannot be loaded.
+        SettingsError: the root is no directory, or the processor set cannot be loaded, here or
+            by a worker.
     """
     _check_root(settings)
     chosen = process or (load(settings.processor) if settings.processor else process_file)
@@ -52,20 +57,28 @@ def make_work(
         return AsyncWork(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
     if executor is not None:
         return ExecutorWork(executor, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
-    if not _can_travel(chosen):
-        logger.warning(
-            "%r cannot be imported by another process, so it runs in threads of this one: "
-            "define it at the top level of a module, and a crash or a busy file cannot harm the "
-            "service",
-            chosen,
-        )
-        threads = ThreadPoolExecutor(settings.workers, "ingest-processor")
-        cleanup.callback(threads.shutdown, wait=False, cancel_futures=True)
-        return ExecutorWork(threads, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
-    pool = WorkerPool(settings.workers, call_timeout=settings.file_timeout)
-    pool.start()
-    cleanup.push_async_callback(asyncio.to_thread, pool.kill)
-    return ExecutorWork(pool, chosen, settings.workers, None)  # type: ignore[arg-type]
+    if _can_travel(chosen):
+        pool = WorkerPool(settings.workers, call_timeout=settings.file_timeout)
+        pool.start()
+        cleanup.push_async_callback(asyncio.to_thread, pool.kill)
+        refusal = None if chosen is process_file else await _refusal(pool, chosen)
+        if refusal is None:
+            return ExecutorWork(pool, chosen, settings.workers, None)  # type: ignore[arg-type]
+        if chosen is not process:
+            raise SettingsError(
+                f"INGEST_PROCESSOR (--processor) is {settings.processor!r}, which no worker "
+                f"process can load: {refusal}"
+            )
+        await asyncio.to_thread(pool.kill)
+    logger.warning(
+        "%r cannot be imported by another process, so it runs in threads of this one: "
+        "define it at the top level of a module, and a crash or a busy file cannot harm the "
+        "service",
+        chosen,
+    )
+    threads = ThreadPoolExecutor(settings.workers, "ingest-processor")
+    cleanup.callback(threads.shutdown, wait=False, cancel_futures=True)
+    return ExecutorWork(threads, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
 
 
 def load(name: str) -> Processor | AsyncProcessor:
@@ -96,7 +109,20 @@ def _check_root(settings: Settings) -> None:
 
 def _can_travel(function: object) -> bool:
     try:
-        pickle.dumps(function)
+        pickled = pickle.dumps(function)
     except Exception:  # noqa: BLE001 - objects raise what they like here
         return False
-    return True
+    # At a prompt, or with `python -c`, there is no main module that a worker could run again.
+    return b"__main__" not in pickled or host_main() is not None
+
+
+async def _refusal(pool: WorkerPool, process: object) -> Exception | None:
+    """Have a worker load the processor; give what is raised there, if anything."""
+    try:
+        async with asyncio.timeout(LOADING):
+            await asyncio.wrap_future(pool.submit(callable, process))
+    except (PoolError, TimeoutError):
+        return None  # no word on whether it can be loaded
+    except Exception as error:  # noqa: BLE001 - importing runs the module, which may do anything
+        return error
+    return None

@@ -144,7 +144,7 @@ class Store:
             SettingsError: the root is no directory, or the processor cannot be loaded.
         """
         async with contextlib.AsyncExitStack() as stack:
-            work = make_work(self._settings, self._process, self._executor, stack)
+            work = await make_work(self._settings, self._process, self._executor, stack)
             stack.push_async_callback(self._catalogue.close)
             await self._catalogue.open()
             threads = ThreadPoolExecutor(FILE_THREADS, "ingest-files")

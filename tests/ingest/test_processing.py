@@ -3,6 +3,10 @@
 import asyncio
 import contextlib
 import functools
+import importlib.util
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +37,7 @@ class NoPickle:
 @contextlib.asynccontextmanager
 async def made(settings: Settings, process: Any = None, executor: Any = None) -> AsyncIterator[Any]:
     async with contextlib.AsyncExitStack() as stack:
-        work: Work = make_work(settings, process, executor, stack)
+        work: Work = await make_work(settings, process, executor, stack)
         yield work
 
 
@@ -80,6 +84,80 @@ def test_what_no_other_process_can_import_runs_in_threads(tmp_path: Path, proces
             work._executor.submit(print)
 
     run(main())
+
+
+def load_by_path(path: Path, name: str) -> Any:
+    """Load a module as pytest's `importlib` mode does: no other process finds it by its name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_no_worker_can_import_runs_in_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though it pickles here; where it was set by its name, it stops the start instead."""
+    (tmp_path / "hidden.py").write_text("def f(path): ...")
+    hidden = load_by_path(tmp_path / "hidden.py", "hidden")
+    monkeypatch.setitem(sys.modules, "hidden", hidden)
+
+    async def main() -> None:
+        async with made(settings(tmp_path), hidden.f) as work:
+            assert isinstance(work._executor, ThreadPoolExecutor)
+            assert "cannot be imported" in caplog.text
+        with pytest.raises(SettingsError, match=r"'hidden:f', which no worker .*: No module named"):
+            async with made(settings(tmp_path, processor="hidden:f")):
+                pass
+
+    run(main())
+
+
+TYPED = """
+import asyncio, sys, tempfile
+from pathlib import Path
+from ingest import Settings
+from ingest.request import Request
+from ingest.store import Store
+
+def send(path):  # a name that is in a worker's own main module, too
+    return {"name": path.name}
+
+async def main():
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "root")
+        root.mkdir()
+        (root / "a").touch()
+        ended = asyncio.Event()
+        def publish(*args, last):
+            if last:
+                print(args[2].decode())
+                ended.set()
+        store = Store(Settings(root=root, database=f"{folder}/db", workers=1), publish, print,
+            process=send)
+        await store.open()
+        await store.start(Request())
+        await ended.wait()
+        await store.close()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("way", ["-c", "stdin", "file"])
+def test_processor_of_the_main_module_does_its_files(tmp_path: Path, way: str) -> None:
+    """In workers where it is in a file, and in threads where no other process could find it."""
+    (tmp_path / "typed.py").write_text(TYPED)
+    arguments = {"-c": ["-c", TYPED], "stdin": ["-"], "file": [str(tmp_path / "typed.py")]}[way]
+    ended = subprocess.run(
+        [sys.executable, *arguments], input=TYPED, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, timeout=30.0,
+    )  # fmt: skip
+    assert '"done":1' in ended.stdout
+    assert ("runs in threads" in ended.stderr) == (way != "file")
 
 
 def test_foreign_executor_stays_its_owners(tmp_path: Path) -> None:

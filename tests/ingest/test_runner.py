@@ -69,7 +69,11 @@ class Hand:
 
 def hand_over(work: Hand, monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Have the stores of this test use the hand's work."""
-    monkeypatch.setattr("ingest.store.make_work", lambda *_: work)
+
+    async def make_work(*_: object) -> Hand:
+        return work
+
+    monkeypatch.setattr("ingest.store.make_work", make_work)
     return work
 
 
