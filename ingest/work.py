@@ -156,6 +156,8 @@ class AsyncWork:
         if done:
             if call.cancelled():  # by itself: raised here, it would pass for the session's end
                 raise BatchError("the processor was cancelled from within")
+            if isinstance(call.exception(), GeneratorExit):  # and so would this
+                raise BatchError("the processor raised GeneratorExit")
             return call.result()
         _give_up(call)
         raise BatchError(f"took longer than {self._timeout:g} s")

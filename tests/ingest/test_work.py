@@ -9,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from ingest.batch import Item, Report
@@ -42,7 +41,7 @@ def items(*names: str) -> list[Item]:
 
 
 def outcomes(report: Report) -> list[Any]:
-    return [row[1] for row in orjson.loads(report.outcomes)]
+    return [row[1] for row in report.outcomes]
 
 
 @pytest.fixture
@@ -291,6 +290,10 @@ async def cancel_itself(path: Path) -> None:
     raise asyncio.CancelledError
 
 
+async def close_itself(path: Path) -> None:
+    raise GeneratorExit
+
+
 async def never_end(path: Path) -> None:
     await asyncio.Event().wait()
 
@@ -309,6 +312,7 @@ async def end_badly(path: Path) -> None:
         (panic, "PanicError: out of bounds"),
         (exit_the_loop, "SystemExit: 3"),
         (cancel_itself, "the processor was cancelled from within"),
+        (close_itself, "the processor raised GeneratorExit"),
         (never_end, "took longer than 0.01 s"),
         (end_badly, "took longer than 0.01 s"),
     ],
