@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import orjson
 
 from ingest.errors import MessageError
-from ingest.outcome import Checked, Processor, check, scrub
+from ingest.outcome import Checked, Processor, Row, check, scrub
 from ingest.process import process_file
 
 BUDGET = 0.02
@@ -54,8 +54,8 @@ class Report:
     """
     What became of the first `finished` items of a batch; the others were not begun.
 
-    `outcomes` is the JSON that the catalogue records, so that the process which serves the
-    streams need not look into it.
+    `outcomes` are rows as the catalogue writes them: the process which serves the streams need
+    not look into them.
     """
 
     finished: int = 0
@@ -63,7 +63,7 @@ class Report:
     skipped: int = 0
     failed: list[tuple[int, str]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
-    outcomes: bytes = b"[]"
+    outcomes: Sequence[Row] = ()
     seconds: float = 0.0
 
 
@@ -71,7 +71,7 @@ class Reporter:
     """Collects what becomes of files, and makes the report."""
 
     def __init__(self) -> None:
-        self._rows: list[object] = []
+        self._rows: list[Row] = []
         self._counters: Counter[str] = Counter()
         self._report = Report()
 
@@ -92,8 +92,8 @@ class Reporter:
                 *stamp(status),
                 checked.sha256,
                 checked.media_type,
-                orjson.Fragment(checked.metadata),
-                checked.counters,
+                checked.metadata,
+                orjson.dumps(checked.counters).decode(),
             )
         )
 
@@ -109,7 +109,7 @@ class Reporter:
         """Close the report; `seconds` is what the files took."""
         self._report.finished = len(self._rows)
         self._report.counters = dict(self._counters)
-        self._report.outcomes = orjson.dumps(self._rows)
+        self._report.outcomes = self._rows
         self._report.seconds = seconds
         return self._report
 

@@ -47,6 +47,14 @@ class Outcome:
 Processor: TypeAlias = Callable[[Path], Outcome | Mapping[str, Any] | None]
 AsyncProcessor: TypeAlias = Callable[[Path], Awaitable[Outcome | Mapping[str, Any] | None]]
 
+Row: TypeAlias = tuple[
+    int, str, str | None, int | None, int | None, str | None, str | None, str | None, str | None
+]
+"""
+What is recorded of a file: its number, status, error, size, time of modification (ns), SHA-256,
+media type, and as JSON its metadata and counters. A bare tuple, as it is pickled for each file.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -54,7 +62,7 @@ class Checked:
 
     sha256: str | None
     media_type: str | None
-    metadata: bytes
+    metadata: str
     counters: Mapping[str, int]
 
 
@@ -127,7 +135,7 @@ def _counter_value(name: object, value: object) -> int:
     return int(value)
 
 
-def _encode(metadata: dict[str, Any]) -> bytes:
+def _encode(metadata: dict[str, Any]) -> str:
     try:
         encoded = orjson.dumps(metadata, option=STRICT)
     except TypeError:
@@ -138,7 +146,7 @@ def _encode(metadata: dict[str, Any]) -> bytes:
             raise OutcomeError(f"the processor's metadata is not JSON: {error}") from None
     if b"null" in encoded and _has_nan(metadata):
         raise OutcomeError("the processor's metadata is not JSON: a number is not finite")
-    return encoded
+    return encoded.decode()
 
 
 def _scrub_any(value: Any) -> Any:

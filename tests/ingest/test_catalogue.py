@@ -1,6 +1,6 @@
 """The catalogue: what is recorded, what a new start makes of it, and what may be forgotten."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from ingest import catalogue as catalogue_module
-from ingest.catalogue import Catalogue, Stored
+from ingest.catalogue import ROWS, Catalogue, Stored
 from ingest.errors import NotFoundError
 from ingest.request import Request
 from ingest.session import Status
@@ -41,14 +41,16 @@ async def record(
     catalogue: Catalogue, stored: Stored, first: int, *what: str, **counters: int
 ) -> int:
     """Record outcomes of files numbered from `first`."""
-    rows: list[Sequence[Any]] = []
+    rows: list[Any] = []
     for n, status in enumerate(what, first):
-        message = f"bad {n}" if status == "error" else None
-        done = status == "done"
-        rest = ["0f", "text/plain", {"n": n}, counters] if done else [None] * 4
-        rows.append([n, status, message, *STAT, *rest])
+        if status == "done":
+            counted = orjson.dumps(counters).decode()
+            rows.append((n, status, None, *STAT, "0f", "text/plain", f'{{"n":{n}}}', counted))
+        else:
+            message = f"bad {n}" if status == "error" else None
+            rows.append((n, status, message, *STAT, None, None, None, None))
     failed = [n for n, status in enumerate(what, first) if status == "error"]
-    return await catalogue.record(stored.number, orjson.dumps(rows), failed, 1001.0)
+    return await catalogue.record(stored.number, rows, failed, 1001.0)
 
 
 async def finish(catalogue: Catalogue, stored: Stored, ended: float) -> None:
@@ -219,6 +221,36 @@ def test_outcomes_come_in_the_order_found_with_all_that_was_recorded(tmp_path: P
     run(main())
 
 
+@pytest.mark.parametrize("files", [1, ROWS - 1, ROWS, ROWS + 1, 4 * ROWS])
+def test_batch_of_any_length_is_recorded_whole(tmp_path: Path, files: int) -> None:
+    """However many statements it takes, each file has the outcome that is its own."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", *(b"%d" % n for n in range(1, files + 1)))
+            await record(catalogue, stored, 1, *["done"] * files)
+            rows = await catalogue.outcomes(stored.number, 0, 9 * ROWS)
+            assert [(row.n, row.path, row.metadata) for row in rows] == [
+                (n, b"%d" % n, f'{{"n":{n}}}') for n in range(1, files + 1)
+            ]
+
+    run(main())
+
+
+def test_nul_does_not_end_a_text(tmp_path: Path) -> None:
+    """What a processor tells for a hash and a type is recorded to its last character."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as catalogue:
+            stored = await add(catalogue, "s", b"a")
+            outcome = (1, "done", None, *STAT, "0\0f", "text/\0plain", "{}", "{}")
+            await catalogue.record(stored.number, [outcome], [], 1001.0)
+            (row,) = await catalogue.outcomes(stored.number, 0, 9)
+            assert (row.sha256, row.media_type) == ("0\0f", "text/\0plain")
+
+    run(main())
+
+
 def test_failed_files_of_another_session_are_found_as_they_failed(tmp_path: Path) -> None:
     """Only those, once each, or the first few; a session that is forgotten cannot be retried."""
 
@@ -248,9 +280,9 @@ def test_file_is_known_by_what_it_was_done_as_last(tmp_path: Path) -> None:
         async with opened(tmp_path) as catalogue:
             for id_, size, first in (("old", 4, "done"), ("new", 5, "done"), ("last", 6, "error")):
                 stored = await add(catalogue, id_, b"\xff", b"b")
-                rows = [[1, first, None, size, 7], [2, "error", None, size, 7]]
-                padded = [row + [None] * 4 for row in rows]
-                await catalogue.record(stored.number, orjson.dumps(padded), [], 1001.0)
+                rest = (None, size, 7, None, None, None, None)
+                rows = [(1, first, *rest), (2, "error", *rest)]
+                await catalogue.record(stored.number, rows, [], 1001.0)
             assert await catalogue.known([b"\xff", b"b", b"new"]) == {
                 b"\xff": {(5, 7)}, b"b": set(), b"new": set(),
             }  # fmt: skip

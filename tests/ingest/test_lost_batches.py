@@ -48,17 +48,17 @@ def test_batch_cancelled_by_its_executor_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("process", "words"),
-    [(leave, b"SystemExit: a"), (cancel_itself, b"cancelled from within")],
+    [(leave, "SystemExit: a"), (cancel_itself, "cancelled from within")],
 )
 def test_async_processor_that_ends_its_task_costs_its_file(
-    process: Callable[[Path], Any], words: bytes, tmp_path: Path
+    process: Callable[[Path], Any], words: str, tmp_path: Path
 ) -> None:
     """Neither sys.exit nor a cancellation inside an async processor reaches the event loop."""
     (tmp_path / "a").write_bytes(b"")
 
-    async def main() -> bytes:
+    async def main() -> str:
         report = await AsyncWork(process, 1, 1.0).do(str(tmp_path), [Item(1, b"a")])
-        return report.outcomes
+        return str(report.outcomes)
 
     assert words in asyncio.run(main())
 
