@@ -4,7 +4,6 @@ import os
 import re
 import stat
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,8 +71,8 @@ class Reporter:
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._counters: Counter[str] = Counter()
         self._report = Report()
+        self._counters = self._report.counters
 
     @property
     def begun(self) -> bool:
@@ -83,7 +82,7 @@ class Reporter:
     def done(self, item: Item, status: os.stat_result, checked: Checked) -> None:
         self._report.done += 1
         for name, value in checked.counters.items():
-            self._counters[name] += value
+            self._counters[name] = self._counters.get(name, 0) + value
         self._rows.append(
             (
                 item.n,
@@ -108,7 +107,6 @@ class Reporter:
     def report(self, seconds: float) -> Report:
         """Close the report; `seconds` is what the files took."""
         self._report.finished = len(self._rows)
-        self._report.counters = dict(self._counters)
         self._report.outcomes = self._rows
         self._report.seconds = seconds
         return self._report
@@ -141,7 +139,7 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
             status = look(path)
             if status.st_size >= LARGE and reporter.begun:
                 break
-            if stamp(status) in item.known:
+            if item.known and stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
                 reporter.done(item, status, check(run(path), status.st_size))
