@@ -131,12 +131,14 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
     reporter = Reporter()
     begun = time.perf_counter()
     until = begun + budget
+    root = os.path.realpath(root)
+    folders: set[str] = set()
     for packed in items:
         item = Item(*packed)
         path = locate(root, item.path)
         status = None
         try:
-            status = look(path)
+            status = look(path, folders)
             if status.st_size >= LARGE and reporter.begun:
                 break
             if item.known and stamp(status) in item.known:
@@ -164,13 +166,23 @@ def locate(root: str, path: bytes) -> str:
     return f"{root.rstrip('/')}/{os.fsdecode(path)}"
 
 
-def look(path: str) -> os.stat_result:
+def look(path: str, folders: set[str] | None = None) -> os.stat_result:
     """
-    Look at a file before it is processed.
+    Look at a file, below a root without links, before it is processed.
+
+    Its folder is looked at too, unless it is one of `folders`, to which it is added: once for a
+    batch is enough, and for each file would be dear.
 
     Raises:
-        OSError: it is gone, or is no regular file any more (a FIFO would hang who opens it).
+        OSError: it is gone, or is no regular file any more (a FIFO would hang who opens it), or
+            a folder above it has become a link, which may lead out of the root.
     """
+    folder = path.rpartition(os.sep)[0] or os.sep
+    folders = set() if folders is None else folders
+    if folder not in folders:
+        if os.path.realpath(folder) != folder:
+            raise OSError(0, "its folder was replaced by a link")
+        folders.add(folder)
     status = os.lstat(path)
     if stat.S_ISDIR(status.st_mode):
         raise OSError(0, "a folder, not a file; ingest it by itself")

@@ -95,6 +95,40 @@ def test_link_fifo_folder_and_nothing_are_errors_unopened(root: Path) -> None:
     assert [row[3] for row in report.outcomes] == [None] * 4
 
 
+@pytest.mark.parametrize("link", ["a", "a/b"])
+def test_file_behind_a_folder_that_became_a_link_is_not_read(tmp_path: Path, link: str) -> None:
+    """It may lie outside the root by now; a folder anywhere above it leads there as well."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    fill(root, ["a/b/x", "c/y"])
+    (root / link).rename(outside)
+    (root / link).symlink_to(outside)
+    read: list[str] = []
+    report = run_batch(lambda path: read.append(path.name), str(root), items(b"a/b/x", b"c/y"), 9.0)
+    assert report.failed == [(11, "its folder was replaced by a link")]
+    assert read == ["y"]
+
+
+def test_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
+    """An executor's other machine may have it elsewhere than the server."""
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    assert run_batch(lambda _: None, str(link), items(b"a"), 9.0).done == 1
+
+
+def test_folder_is_looked_at_once_for_a_batch(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To resolve it takes longer than to read a small file."""
+    resolved: list[str] = []
+    resolve = os.path.realpath
+
+    def realpath(path: str) -> str:
+        resolved.append(path)
+        return resolve(path)
+
+    monkeypatch.setattr(os.path, "realpath", realpath)
+    run_batch(lambda _: None, str(root), items(b"a", b"b", b"c"), 9.0)
+    assert resolved == [str(root), str(root)]  # the root, and the folder of the three
+
+
 def test_names_in_odd_bytes_and_255_of_them_are_processed(root: Path) -> None:
     """A processor gets a path that opens, whatever bytes it is spelt in."""
     names = [b"\xff\xfe", b"new\nline", b"x" * 255, " \u00e4 ".encode()]
@@ -131,7 +165,7 @@ def test_time_beyond_64_bits_is_recorded_cut(
     """Some file systems take a year 36,812; the file is done, and known again."""
     status = (root / "a").stat()
     far = os.stat_result([*status[:10]], {"st_mtime_ns": seconds * 10**9})
-    monkeypatch.setattr("ingest.batch.look", lambda _: far)
+    monkeypatch.setattr("ingest.batch.look", lambda *_: far)
     first = run_batch(lambda _: None, str(root), items(b"a"), 9.0)
     ((_, what, _, size, modified, *_),) = first.outcomes
     assert what == "done"
@@ -210,6 +244,13 @@ def test_folder_in_a_files_place_is_told_as_one(root: Path) -> None:
     (root / "folder").mkdir()
     with pytest.raises(OSError, match="a folder, not a file"):
         look(str(root / "folder"))
+
+
+def test_look_refuses_what_a_linked_folder_leads_to(root: Path, tmp_path: Path) -> None:
+    """An async processor's files, too, are looked at before they are read."""
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(OSError, match="replaced by a link"):
+        look(str(tmp_path / "link" / "a"))
 
 
 def test_large_file_begins_a_batch(root: Path) -> None:
