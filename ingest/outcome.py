@@ -21,6 +21,14 @@ RESERVED = frozenset({"done", "skipped_existing", "errors"})
 MAPPING = (dict, Mapping)
 """A mapping, whose most frequent kind is told at once: to ask an abstract class takes longer."""
 
+METADATA_LIMIT = 16 * 1024 * 1024
+"""
+Characters of one file's metadata as JSON, its hash and its media type included.
+
+Far more than any file says of itself, and far less than the 1,000,000,000 bytes that SQLite takes:
+what it refuses ends the session. A batch, which is bounded by time, holds a few of them at most.
+"""
+
 STRICT = (
     orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
@@ -101,7 +109,14 @@ def check(returned: object, size: int) -> Checked:
     counters = {"bytes": size, "metadata_extracted": int(bool(metadata))}
     for name, value in returned.counters.items():
         counters[_counter_name(name)] = _counter_value(name, value)
-    return Checked(sha256, media_type, _encode(metadata), counters)
+    encoded = _encode(metadata)
+    length = len(encoded) + len(sha256 or "") + len(media_type or "")
+    if length > METADATA_LIMIT:
+        raise OutcomeError(
+            f"the processor's metadata is {length:,} characters of JSON; "
+            f"the limit is {METADATA_LIMIT:,}"
+        )
+    return Checked(sha256, media_type, encoded, counters)
 
 
 def is_async(process: Callable[[Path], Any]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.outcome import Outcome, OutcomeError, check, is_async
+from ingest.outcome import METADATA_LIMIT, Outcome, OutcomeError, check, is_async
 
 
 class Name(StrEnum):
@@ -101,6 +101,14 @@ def test_what_is_not_json_is_the_files_error(value: object) -> None:
     """Nothing is turned into something like it, and nothing raises anything else."""
     with pytest.raises(OutcomeError, match="not JSON"):
         check({"value": value}, 0)
+
+
+@pytest.mark.parametrize("name", ["text", "sha256", "media_type"])
+def test_metadata_of_a_length_that_cannot_be_recorded_is_the_files_error(name: str) -> None:
+    """It would end the session; what becomes a column of its own counts, too."""
+    check({name: "x" * (METADATA_LIMIT - 100)}, 0)
+    with pytest.raises(OutcomeError, match="characters of JSON; the limit is 16,777,216"):
+        check({name: "x" * METADATA_LIMIT}, 0)
 
 
 def test_outcome_of_other_than_mappings_is_refused() -> None:
