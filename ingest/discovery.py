@@ -17,6 +17,11 @@ CHUNK_SECONDS = 0.05
 """A chunk ends at either: large ones cost least, and a slow disk's are shown as they come."""
 
 
+FOLDER = os.O_DIRECTORY | os.O_CLOEXEC
+THROUGH = FOLDER | getattr(os, "O_PATH", os.O_RDONLY)
+"""For a folder on the way, which on Linux need not be readable to be passed through."""
+
+
 @dataclass(slots=True)
 class Chunk:
     """Files found, and folders that could not be read with the reason; paths below the root."""
@@ -89,13 +94,13 @@ def discover(
         folder = folders.pop()
         prefix = b"" if folder == b"." else folder + b"/"
         try:
-            with os.scandir(os.path.join(base, folder)) as entries:
+            with _scan(base, folder) as entries:
                 for entry in entries:
                     if _is_folder(entry):
                         if recursive:
-                            folders.append(prefix + entry.name)
+                            folders.append(prefix + os.fsencode(entry.name))
                     elif left and _is_wanted(entry, matches, leave_out):
-                        chunk.files.append(prefix + entry.name)
+                        chunk.files.append(prefix + os.fsencode(entry.name))
                         left -= 1
                     if len(chunk) >= CHUNK_FILES or time.monotonic() >= due:
                         yield chunk
@@ -110,6 +115,33 @@ def discover(
                 raise NotFoundError(f"the directory cannot be read: {reason}") from error
             chunk.unreadable.append((folder, f"the folder cannot be read: {reason}"))
     yield chunk
+
+
+@contextlib.contextmanager
+def _scan(base: bytes, folder: bytes) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """
+    Scan a folder below `base`, of which no part may have become a link since it was found.
+
+    Raises:
+        OSError: it cannot be opened, or is no folder any more.
+    """
+    os.lstat(os.path.join(base, folder))  # too long a path fails here, as its files would later
+    *way, last = folder.split(b"/")
+    fd = os.open(base, THROUGH)
+    try:
+        for name in way:
+            fd = _enter(fd, name, THROUGH)
+        fd = _enter(fd, last, FOLDER | os.O_RDONLY)
+        with os.scandir(fd) as entries:
+            yield entries
+    finally:
+        os.close(fd)
+
+
+def _enter(outer: int, name: bytes, flags: int) -> int:
+    inner = os.open(name, flags | os.O_NOFOLLOW, dir_fd=outer)
+    os.close(outer)
+    return inner
 
 
 def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
@@ -162,7 +194,7 @@ def _count_files(path: str) -> int:
         return 0
 
 
-def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
@@ -170,14 +202,14 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
 
 
 def _is_wanted(
-    entry: os.DirEntry[bytes],
+    entry: os.DirEntry[str],
     matches: re.Pattern[str] | None,
     leave_out: frozenset[tuple[int, int]],
 ) -> bool:
     try:
         if not entry.is_file(follow_symlinks=False):
             return False
-        if matches is not None and matches.match(os.fsdecode(entry.name)) is None:
+        if matches is not None and matches.match(entry.name) is None:
             return False
         # The inode comes with the directory's entry; only where it is one of ours is the device
         # asked for, which costs a call.

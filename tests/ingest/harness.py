@@ -50,6 +50,13 @@ def fill(root: Path, names: Iterable[str | bytes]) -> None:
             file.write(os.fsencode(name))
 
 
+def path_of(folder: Any) -> bytes:
+    """Give the path of what is handed to `os.scandir`, a descriptor's too."""
+    if isinstance(folder, int):
+        folder = os.readlink(f"/proc/self/fd/{folder}")
+    return os.fsencode(folder)
+
+
 class Watcher:
     """Keeps every snapshot that is published, and holds each to what all must satisfy."""
 

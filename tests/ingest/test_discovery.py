@@ -12,7 +12,7 @@ from ingest.discovery import Chunk, discover, identities, list_directories, reso
 from ingest.errors import ForbiddenError, IngestError, InvalidRequestError, NotFoundError
 from ingest.request import Request
 
-from .harness import fill
+from .harness import fill, path_of
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def fail_in(monkeypatch: pytest.MonkeyPatch, folder: bytes, after: int | None) -
             raise OSError(5, "Input/output error")
 
     def scan(path: Any) -> Any:
-        if os.path.basename(os.fsencode(path)) != folder:
+        if os.path.basename(path_of(path)) != folder:
             return scandir(path)
         if after is None:
             raise PermissionError(13, "Permission denied")
@@ -191,6 +191,51 @@ def test_directory_that_vanished_is_an_error(root: Path) -> None:
     """Also where it was there when the session was asked for."""
     with pytest.raises(NotFoundError, match="No such file or directory"):
         find(root, b"gone")
+
+
+@pytest.mark.parametrize("first", ["top", "sub/top"])
+def test_folder_that_becomes_a_link_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Neither itself nor one on the way to it: what lies outside is not found."""
+    monkeypatch.setattr("ingest.discovery.CHUNK_FILES", 1)
+    fill(root, [first, "sub/deep/a"])
+    fill(root.parent, ["outside/deep/secret", "outside/secret"])
+    finding = chunks(root)
+    assert next(finding).files == [os.fsencode(first)]
+    (root / "sub").rename(root.parent / "away")
+    (root / "sub").symlink_to("../outside")
+    (rest,) = finding
+    folder = b"sub" if first == "top" else b"sub/deep"
+    assert rest == Chunk([], [(folder, "the folder cannot be read: Not a directory")])
+
+
+def test_path_that_is_too_long_is_told_and_not_entered(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No program could open a file there by its name."""
+    fill(root, ["a"])
+    monkeypatch.chdir(root)
+    for _ in range(20):
+        os.mkdir("x" * 250)
+        os.chdir("x" * 250)
+    (Path() / "deep").touch()
+    (found,) = chunks(root)
+    assert found.files == [b"a"]
+    assert [reason for _, reason in found.unreadable] == [
+        "the folder cannot be read: File name too long"
+    ]
+
+
+def test_scan_leaves_no_descriptor(root: Path) -> None:
+    """Not where it is given up half way or meets a folder that is gone, either."""
+    fill(root, [f"{a}/{b}/{c}" for a in "ab" for b in "cd" for c in "ef"])
+    before = os.listdir("/proc/self/fd")
+    find(root)
+    assert len(next(chunks(root, limit=1))) == 1
+    with pytest.raises(NotFoundError):
+        find(root, b"a/b/gone")
+    assert os.listdir("/proc/self/fd") == before
 
 
 # Which directory is meant

@@ -24,7 +24,7 @@ from ingest.request import Request
 from ingest.settings import Settings
 from ingest.store import Store
 
-from .harness import Gate, Snapshot, Watcher, fill, opened, recorded, run, settle
+from .harness import Gate, Snapshot, Watcher, fill, opened, path_of, recorded, run, settle
 
 EVERY = Request()
 
@@ -453,7 +453,7 @@ def test_folder_without_permission_is_one_error(
     scandir = os.scandir
 
     def refuse(path: Any) -> Any:
-        if os.fsencode(path).endswith(b"closed"):
+        if path_of(path).endswith(b"closed"):
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
