@@ -18,6 +18,9 @@ from ingest.worker_process import host_main
 
 logger = logging.getLogger("ingest")
 
+AHEAD = 2
+"""Batches for each worker: one runs and one waits, so that none is idle for a turn of the loop."""
+
 LOADING = 10.0
 """Seconds that a start waits to hear whether a worker can load the processor."""
 
@@ -56,6 +59,7 @@ async def make_work(
     if is_async(chosen):
         return AsyncWork(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
     if executor is not None:
+        # What waits in it, unlike in a pool of our own, may be taken for what runs too long.
         return ExecutorWork(executor, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
     if _can_travel(chosen):
         pool = WorkerPool(settings.workers, call_timeout=settings.file_timeout)
@@ -63,7 +67,7 @@ async def make_work(
         cleanup.push_async_callback(asyncio.to_thread, pool.kill)
         refusal = None if chosen is process_file else await _refusal(pool, chosen)
         if refusal is None:
-            return ExecutorWork(pool, chosen, settings.workers, None)  # type: ignore[arg-type]
+            return ExecutorWork(pool, chosen, AHEAD * settings.workers, None)  # type: ignore[arg-type]
         if chosen is not process:
             raise SettingsError(
                 f"INGEST_PROCESSOR (--processor) is {settings.processor!r}, which no worker "
@@ -78,7 +82,7 @@ async def make_work(
     )
     threads = ThreadPoolExecutor(settings.workers, "ingest-processor")
     cleanup.callback(threads.shutdown, wait=False, cancel_futures=True)
-    return ExecutorWork(threads, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
+    return ExecutorWork(threads, chosen, AHEAD * settings.workers, settings.file_timeout)  # type: ignore[arg-type]
 
 
 def load(name: str) -> Processor | AsyncProcessor:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,11 +22,18 @@ ASYNC_FILES = 8
 
 
 CHECKS = 10
-"""Looks, within one time-out, at whether a call in a foreign executor runs."""
+"""Looks, within one time-out, at how a call in an executor stands."""
 
 
 class BatchError(MessageError):
     """A batch was lost as a whole; the text says how."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A batch in an executor; it cannot have begun to run before `since`."""
+
+    since: float
 
 
 class Work(Protocol):
@@ -54,7 +62,7 @@ class Work(Protocol):
 
 class ExecutorWork:
     """
-    Batches done by a synchronous processor in an `Executor`.
+    Batches done by a synchronous processor in an `Executor`, `concurrency` of them at once.
 
     With `timeout`, a batch that runs longer is given up from here; the pool of our own ends the
     worker itself and needs none.
@@ -63,13 +71,15 @@ class ExecutorWork:
     batch_files = BATCH_FILES
 
     def __init__(
-        self, executor: Executor, process: Processor, workers: int, timeout: float | None
+        self, executor: Executor, process: Processor, concurrency: int, timeout: float | None
     ) -> None:
         self._executor = executor
         self._process = process
         self._timeout = timeout
-        # One batch runs and one waits for each worker, which so is never idle for a loop's turn.
-        self.concurrency = 2 * workers
+        self.concurrency = concurrency
+        self._under_way: list[Waiting] = []  # in the order in which they were submitted
+        # Others may mark no call as running, or only once it is done.
+        self._tells_of_runs = isinstance(executor, ThreadPoolExecutor | ProcessPoolExecutor)
 
     async def do(self, root: str, items: Sequence[Item]) -> Report:
         packed = [(item.n, item.path, item.known) for item in items]
@@ -105,14 +115,32 @@ class ExecutorWork:
 
     async def _wait(self, future: "Future[Report]", wrapped: "asyncio.Future[Report]") -> None:
         """Wait until it is done, or has been running for the time-out and up to a tenth more."""
-        step = None if self._timeout is None else self._timeout / CHECKS
-        ran = 0
-        while not (await asyncio.wait([wrapped], timeout=step))[0]:
-            # A future does not tell since when it runs, only that it does.
-            ran = ran + 1 if future.running() else 0
-            if ran > CHECKS:
-                wrapped.cancel()  # nothing can end it; its thread or process is left to it
-                raise BatchError(f"took longer than {self._timeout:g} s")
+        if self._timeout is None:
+            await asyncio.wait([wrapped])
+            return
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(loop.time())
+        self._under_way.append(waiting)
+        try:
+            while not (await asyncio.wait([wrapped], timeout=self._timeout / CHECKS))[0]:
+                # A future does not tell since when it runs, at most that it does.
+                if future.running():
+                    self._tells_of_runs = True
+                elif self._tells_of_runs:
+                    waiting.since = loop.time()
+                if loop.time() - waiting.since > self._timeout:
+                    wrapped.cancel()  # nothing can end it; its thread or process is left to it
+                    raise BatchError(f"took longer than {self._timeout:g} s")
+        finally:
+            self._gone(waiting, loop.time())
+
+    def _gone(self, waiting: Waiting, now: float) -> None:
+        # A later one may have waited for just this, even if it is said to run: a pool of processes
+        # says so of calls that it has only handed over.
+        at = self._under_way.index(waiting)
+        del self._under_way[at]
+        for later in self._under_way[at:]:
+            later.since = now
 
 
 class AsyncWork:

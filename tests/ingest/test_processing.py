@@ -167,6 +167,7 @@ def test_foreign_executor_stays_its_owners(tmp_path: Path) -> None:
         with ThreadPoolExecutor(1) as executor:
             async with made(settings(tmp_path), print, executor) as work:
                 assert isinstance(work, ExecutorWork)
+                assert work.concurrency == 2
             assert executor.submit(int).result() == 0
 
     run(main())

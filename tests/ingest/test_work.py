@@ -159,20 +159,73 @@ def test_batch_that_is_given_up_is_not_begun_later(root: Path, timeout: float | 
     run(main())
 
 
-def test_time_out_counts_from_when_the_batch_runs(root: Path) -> None:
-    """A batch may wait in a foreign executor for longer than a file may take."""
+def test_time_out_counts_from_when_the_batch_runs(root: Path, threads: ThreadPoolExecutor) -> None:
+    """A batch may wait, behind other work of the host's, for longer than a file may take."""
+    release = threading.Event()
+
+    async def main() -> None:
+        threads.submit(release.wait)
+        doing = asyncio.create_task(
+            ExecutorWork(threads, die_of_poison, 1, 0.05).do(str(root), items("a"))
+        )
+        await asyncio.wait([doing], timeout=0.15)
+        release.set()
+        assert outcomes(await doing) == ["done"]
+
+    try:
+        run(main())
+    finally:
+        release.set()
+
+
+def test_time_out_counts_from_the_end_of_the_batch_before(root: Path) -> None:
+    """A pool of processes says that calls run which it has handed over and that wait still."""
     executor = Handed()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        work = ExecutorWork(executor, die_of_poison, 1, 0.05)
-        doing = asyncio.create_task(work.do(str(root), items("a")))
-        await asyncio.wait([doing], timeout=0.1)
-        executor.futures[0].set_running_or_notify_cancel()
-        running_since = loop.time()
-        with pytest.raises(BatchError, match=r"took longer than 0\.05 s"):
-            await doing
-        assert loop.time() - running_since >= 0.05
+        work = ExecutorWork(executor, die_of_poison, 2, 0.1)
+        first = asyncio.create_task(work.do(str(root), items("a")))
+        second = asyncio.create_task(work.do(str(root), items("b")))
+        await settle()
+        for future in executor.futures:
+            future.set_running_or_notify_cancel()
+        await asyncio.wait([first], timeout=0.06)
+        executor.futures[0].set_result(Report())
+        await first
+        begun = loop.time()
+        with pytest.raises(BatchError, match=r"took longer than 0\.1 s"):
+            await second
+        assert loop.time() - begun >= 0.1
+
+    run(main())
+
+
+def test_batches_behind_one_that_hangs_do_not_keep_it_alive(root: Path) -> None:
+    """What came later and is done says nothing of what came before."""
+    executor = Handed()
+
+    async def main() -> None:
+        work = ExecutorWork(executor, die_of_poison, 2, 0.1)
+        hanging = asyncio.create_task(work.do(str(root), items("a")))
+        while not hanging.done():
+            await settle()
+            later = asyncio.create_task(work.do(str(root), items("b")))
+            await asyncio.wait([later], timeout=0.01)
+            executor.futures[-1].set_result(Report())
+            await later
+        with pytest.raises(BatchError, match="took longer"):
+            await hanging
+
+    run(main())
+
+
+def test_time_out_holds_where_no_call_is_said_to_run(root: Path) -> None:
+    """An executor that is not the standard library's may mark no future as running."""
+
+    async def main() -> None:
+        with pytest.raises(BatchError, match="took longer"):
+            await ExecutorWork(Handed(), die_of_poison, 1, 0.05).do(str(root), items("a"))
 
     run(main())
 
