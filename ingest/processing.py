@@ -41,6 +41,7 @@ async def make_work(
     settings: Settings,
     process: Processor | AsyncProcessor | None,
     executor: Executor | None,
+    threads: Executor,
     cleanup: contextlib.AsyncExitStack,
 ) -> Work:
     """
@@ -48,7 +49,8 @@ async def make_work(
 
     An async one runs on the event loop. Any other runs in `executor`, which stays its owner's, or
     in worker processes; a function that no other process can import (one made inside another,
-    say, or typed at a prompt) runs in threads instead. `cleanup` gets what has to be ended.
+    say, or typed at a prompt) runs in threads instead. `threads` are for what blocks on the file
+    system, and `cleanup` gets what has to be ended.
 
     Raises:
         SettingsError: the root is no directory, or the processor set cannot be loaded, here or
@@ -57,7 +59,7 @@ async def make_work(
     _check_root(settings)
     chosen = process or (load(settings.processor) if settings.processor else process_file)
     if is_async(chosen):
-        return AsyncWork(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
+        return AsyncWork(chosen, settings.workers, settings.file_timeout, threads)  # type: ignore[arg-type]
     if executor is not None:
         # What waits in it, unlike in a pool of our own, may be taken for what runs too long.
         return ExecutorWork(executor, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
@@ -80,9 +82,9 @@ async def make_work(
         "service",
         chosen,
     )
-    threads = ThreadPoolExecutor(settings.workers, "ingest-processor")
-    cleanup.callback(threads.shutdown, wait=False, cancel_futures=True)
-    return ExecutorWork(threads, chosen, AHEAD * settings.workers, settings.file_timeout)  # type: ignore[arg-type]
+    executor = ThreadPoolExecutor(settings.workers, "ingest-processor")
+    cleanup.callback(executor.shutdown, wait=False, cancel_futures=True)
+    return ExecutorWork(executor, chosen, AHEAD * settings.workers, settings.file_timeout)  # type: ignore[arg-type]
 
 
 def load(name: str) -> Processor | AsyncProcessor:

@@ -144,11 +144,11 @@ class Store:
             SettingsError: the root is no directory, or the processor cannot be loaded.
         """
         async with contextlib.AsyncExitStack() as stack:
-            work = await make_work(self._settings, self._process, self._executor, stack)
-            stack.push_async_callback(self._catalogue.close)
-            await self._catalogue.open()
             threads = ThreadPoolExecutor(FILE_THREADS, "ingest-files")
             stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+            work = await make_work(self._settings, self._process, self._executor, threads, stack)
+            stack.push_async_callback(self._catalogue.close)
+            await self._catalogue.open()
             self._around = Surroundings(
                 self._settings.root, self._catalogue, work,
                 asyncio.Semaphore(work.concurrency), threads,

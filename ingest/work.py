@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ingest.batch import BUDGET, Item, Report, Reporter, describe, locate, look, run_batch, stamp
 from ingest.errors import ExecutorError, MessageError
 from ingest.outcome import AsyncProcessor, Processor, check
 from ingest.pool import PoolBroken, PoolClosed, PoolError, WorkerPool
+
+T = TypeVar("T")
 
 BATCH_FILES = 256
 """Files in a batch at most: 20 ms of the smallest."""
@@ -144,29 +146,38 @@ class ExecutorWork:
 
 
 class AsyncWork:
-    """Files done by an async processor on the event loop, one a batch."""
+    """
+    Files done by an async processor on the event loop, one a batch.
+
+    Each is looked at in `threads` first, and `timeout` is for both.
+    """
 
     batch_files = 1
 
-    def __init__(self, process: AsyncProcessor, workers: int, timeout: float) -> None:
+    def __init__(
+        self, process: AsyncProcessor, workers: int, timeout: float, threads: Executor
+    ) -> None:
         self._process = process
         self._timeout = timeout
+        self._threads = threads
         self.concurrency = ASYNC_FILES * workers
 
     async def do(self, root: str, items: Sequence[Item]) -> Report:
         (item,) = items
         reporter = Reporter()
         begun = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._timeout
         path = locate(root, item.path)
         status = None
         try:
-            status = await asyncio.to_thread(look, path)
+            status = await self._in_time(loop.run_in_executor(self._threads, look, path), until)
             if stamp(status) in item.known:
                 reporter.skipped(item, status)
             else:
-                reporter.done(
-                    item, status, check(await self._call(Path(path), root), status.st_size)
-                )
+                call = asyncio.ensure_future(_contained(self._process, Path(path), root))
+                returned = await self._in_time(call, until)
+                reporter.done(item, status, check(returned, status.st_size))
         except Exception as error:  # noqa: BLE001 - a file's error, whatever it is
             reporter.failed(item, describe(error, root), status)
         return reporter.report(time.perf_counter() - begun)
@@ -174,10 +185,10 @@ class AsyncWork:
     async def check(self) -> None:
         """Nothing: the event loop is there."""
 
-    async def _call(self, path: Path, root: str) -> object:
-        call = asyncio.ensure_future(_contained(self._process, path, root))
+    async def _in_time(self, call: "asyncio.Future[T]", until: float) -> T:
         try:
-            done, _ = await asyncio.wait([call], timeout=self._timeout)
+            timeout = until - asyncio.get_running_loop().time()
+            done, _ = await asyncio.wait([call], timeout=max(0.0, timeout))
         except asyncio.CancelledError:
             _give_up(call)
             raise

@@ -57,4 +57,5 @@ def test_others_are_trusted() -> None:
     """Of a foreign executor nothing is known, and the event loop is where one asks."""
     with ThreadPoolExecutor(1) as threads:
         asyncio.run(ExecutorWork(threads, nothing, 1, 1.0).check())
-    asyncio.run(AsyncWork(nothing_async, 1, 1.0).check())
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(AsyncWork(nothing_async, 1, 1.0, threads).check())

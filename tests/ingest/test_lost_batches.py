@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,9 @@ def test_async_processor_that_ends_its_task_costs_its_file(
     (tmp_path / "a").write_bytes(b"")
 
     async def main() -> str:
-        report = await AsyncWork(process, 1, 1.0).do(str(tmp_path), [Item(1, b"a")])
-        return str(report.outcomes)
+        with ThreadPoolExecutor(1) as threads:
+            work = AsyncWork(process, 1, 30.0, threads)
+            return str((await work.do(str(tmp_path), [Item(1, b"a")])).outcomes)
 
     assert words in asyncio.run(main())
 

@@ -37,7 +37,8 @@ class NoPickle:
 @contextlib.asynccontextmanager
 async def made(settings: Settings, process: Any = None, executor: Any = None) -> AsyncIterator[Any]:
     async with contextlib.AsyncExitStack() as stack:
-        work: Work = await make_work(settings, process, executor, stack)
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        work: Work = await make_work(settings, process, executor, threads, stack)
         yield work
 
 

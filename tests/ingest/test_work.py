@@ -371,12 +371,13 @@ async def end_badly(path: Path) -> None:
     ],
 )
 def test_failure_of_an_async_processor_is_the_files_error(
-    root: Path, process: Any, message: str
+    root: Path, threads: ThreadPoolExecutor, process: Any, message: str
 ) -> None:
     """Whatever it raises, or never does, nothing is left behind and the loop goes on."""
 
     async def main() -> None:
-        report = await AsyncWork(process, 1, 0.01).do(str(root), items("a"))
+        timeout = 0.01 if "0.01 s" in message else 30.0
+        report = await AsyncWork(process, 1, timeout, threads).do(str(root), items("a"))
         assert report.failed == [(1, message)]
         await settle()
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -384,7 +385,9 @@ def test_failure_of_an_async_processor_is_the_files_error(
     run(main())
 
 
-def test_async_processor_that_swallows_its_cancellation_holds_nobody_up(root: Path) -> None:
+def test_async_processor_that_swallows_its_cancellation_holds_nobody_up(
+    root: Path, threads: ThreadPoolExecutor
+) -> None:
     """It is left to itself after its time, and may still end as it likes."""
     release = asyncio.Event()
 
@@ -396,14 +399,16 @@ def test_async_processor_that_swallows_its_cancellation_holds_nobody_up(root: Pa
         raise ValueError("at last")
 
     async def main() -> None:
-        report = await AsyncWork(process, 1, 0.01).do(str(root), items("a"))
+        report = await AsyncWork(process, 1, 0.01, threads).do(str(root), items("a"))
         assert report.failed == [(1, "took longer than 0.01 s")]
         release.set()
 
     run(main())
 
 
-def test_cancelled_async_file_may_fail_without_a_word(root: Path) -> None:
+def test_cancelled_async_file_may_fail_without_a_word(
+    root: Path, threads: ThreadPoolExecutor
+) -> None:
     """What a processor raises when its session is stopped is nobody's unretrieved exception."""
     gate = Gate()
 
@@ -414,7 +419,7 @@ def test_cancelled_async_file_may_fail_without_a_word(root: Path) -> None:
             raise ValueError("while it was cancelled")
 
     async def main() -> None:
-        doing = asyncio.create_task(AsyncWork(process, 1, 30.0).do(str(root), items("a")))
+        doing = asyncio.create_task(AsyncWork(process, 1, 30.0, threads).do(str(root), items("a")))
         await gate.holds(1)
         doing.cancel()
         await asyncio.wait([doing])
@@ -423,7 +428,9 @@ def test_cancelled_async_file_may_fail_without_a_word(root: Path) -> None:
     run(main())
 
 
-def test_async_file_that_is_known_or_gone_is_not_processed(root: Path) -> None:
+def test_async_file_that_is_known_or_gone_is_not_processed(
+    root: Path, threads: ThreadPoolExecutor
+) -> None:
     """It is looked at first, as in a worker: skipped, or an error, without a call."""
     (root / "b").unlink()
     os.mkfifo(root / "b")
@@ -432,7 +439,7 @@ def test_async_file_that_is_known_or_gone_is_not_processed(root: Path) -> None:
     gate = Gate()
 
     async def main() -> None:
-        work = AsyncWork(gate, 1, 30.0)
+        work = AsyncWork(gate, 1, 30.0, threads)
         assert (await work.do(str(root), [Item(1, b"a", known)])).skipped == 1
         fifo = await work.do(str(root), items("b"))
         assert fifo.failed == [(1, "no regular file any more")]
@@ -440,4 +447,31 @@ def test_async_file_that_is_known_or_gone_is_not_processed(root: Path) -> None:
         assert gone.failed == [(1, "No such file or directory")]
 
     run(main())
+    assert gate.begun == []
+
+
+def test_async_file_on_a_disk_that_answers_no_more_is_an_error(
+    root: Path, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time-out is for the look at it, too, and the event loop's own threads are not taken."""
+    release = threading.Event()
+
+    def hang(path: str) -> os.stat_result:
+        assert not threading.current_thread().name.startswith("asyncio")
+        release.wait()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("ingest.work.look", hang)
+    gate = Gate()
+
+    async def main() -> None:
+        report = await AsyncWork(gate, 1, 0.01, threads).do(str(root), items("a"))
+        assert report.failed == [(1, "took longer than 0.01 s")]
+        release.set()
+        await asyncio.wrap_future(threads.submit(int))
+
+    try:
+        run(main())
+    finally:
+        release.set()
     assert gate.begun == []
