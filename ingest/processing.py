@@ -6,20 +6,17 @@ import importlib
 import logging
 import os
 import pickle
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 
 from ingest.errors import SettingsError
 from ingest.outcome import AsyncProcessor, Processor, is_async
 from ingest.pool import PoolError, WorkerPool
 from ingest.process import process_file
 from ingest.settings import Settings
-from ingest.work import AsyncWork, ExecutorWork, Work
+from ingest.work import AHEAD, AsyncWork, ExecutorWork, ThreadWork, Work
 from ingest.worker_process import host_main
 
 logger = logging.getLogger("ingest")
-
-AHEAD = 2
-"""Batches for each worker: one runs and one waits, so that none is idle for a turn of the loop."""
 
 LOADING = 10.0
 """Seconds that a start waits to hear whether a worker can load the processor."""
@@ -63,28 +60,18 @@ async def make_work(
     if executor is not None:
         # What waits in it, unlike in a pool of our own, may be taken for what runs too long.
         return ExecutorWork(executor, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
-    if _can_travel(chosen):
-        pool = WorkerPool(settings.workers, call_timeout=settings.file_timeout)
-        pool.start()
-        cleanup.push_async_callback(asyncio.to_thread, pool.kill)
-        refusal = None if chosen is process_file else await _refusal(pool, chosen)
-        if refusal is None:
-            return ExecutorWork(pool, chosen, AHEAD * settings.workers, None)  # type: ignore[arg-type]
-        if chosen is not process:
-            raise SettingsError(
-                f"INGEST_PROCESSOR (--processor) is {settings.processor!r}, which no worker "
-                f"process can load: {refusal}"
-            )
-        await asyncio.to_thread(pool.kill)
+    pool = await _workers(settings, chosen, named=chosen is not process, cleanup=cleanup)
+    if pool is not None:
+        return ExecutorWork(pool, chosen, AHEAD * settings.workers, None)  # type: ignore[arg-type]
     logger.warning(
         "%r cannot be imported by another process, so it runs in threads of this one: "
         "define it at the top level of a module, and a crash or a busy file cannot harm the "
         "service",
         chosen,
     )
-    executor = ThreadPoolExecutor(settings.workers, "ingest-processor")
-    cleanup.callback(executor.shutdown, wait=False, cancel_futures=True)
-    return ExecutorWork(executor, chosen, AHEAD * settings.workers, settings.file_timeout)  # type: ignore[arg-type]
+    work = ThreadWork(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
+    cleanup.callback(work.close)
+    return work
 
 
 def load(name: str) -> Processor | AsyncProcessor:
@@ -111,6 +98,27 @@ def load(name: str) -> Processor | AsyncProcessor:
 def _check_root(settings: Settings) -> None:
     if not os.path.isdir(settings.root):  # of Path's own, one in a folder without permission raises
         raise SettingsError(f"INGEST_ROOT (--root) is {str(settings.root)!r}; no such directory")
+
+
+async def _workers(
+    settings: Settings, process: object, *, named: bool, cleanup: contextlib.AsyncExitStack
+) -> WorkerPool | None:
+    """Start worker processes; None if they cannot load the processor."""
+    if not _can_travel(process):
+        return None
+    pool = WorkerPool(settings.workers, call_timeout=settings.file_timeout)
+    pool.start()
+    cleanup.push_async_callback(asyncio.to_thread, pool.kill)
+    refusal = None if process is process_file else await _refusal(pool, process)
+    if refusal is None:
+        return pool
+    if named:
+        raise SettingsError(
+            f"INGEST_PROCESSOR (--processor) is {settings.processor!r}, which no worker process "
+            f"can load: {refusal}"
+        )
+    await asyncio.to_thread(pool.kill)
+    return None
 
 
 def _can_travel(function: object) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -14,10 +15,15 @@ from ingest.errors import ExecutorError, MessageError
 from ingest.outcome import AsyncProcessor, Processor, check
 from ingest.pool import PoolBroken, PoolClosed, PoolError, WorkerPool
 
+logger = logging.getLogger("ingest")
+
 T = TypeVar("T")
 
 BATCH_FILES = 256
 """Files in a batch at most: 20 ms of the smallest."""
+
+AHEAD = 2
+"""Batches for each worker: one runs and one waits, so that none is idle for a turn of the loop."""
 
 ASYNC_FILES = 8
 """Files for each of the `workers` that an async processor has under way: it mostly waits."""
@@ -29,6 +35,10 @@ CHECKS = 10
 
 class BatchError(MessageError):
     """A batch was lost as a whole; the text says how."""
+
+
+class BatchTimedOutError(BatchError):
+    """A batch was given up, and may run on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -132,7 +142,7 @@ class ExecutorWork:
                     waiting.since = loop.time()
                 if loop.time() - waiting.since > self._timeout:
                     wrapped.cancel()  # nothing can end it; its thread or process is left to it
-                    raise BatchError(f"took longer than {self._timeout:g} s")
+                    raise BatchTimedOutError(f"took longer than {self._timeout:g} s")
         finally:
             self._gone(waiting, loop.time())
 
@@ -143,6 +153,48 @@ class ExecutorWork:
         del self._under_way[at]
         for later in self._under_way[at:]:
             later.since = now
+
+
+class ThreadWork(ExecutorWork):
+    """
+    Batches done in `workers` threads of our own.
+
+    A file that hangs has its thread for good, so the others are given new ones when it is given
+    up; those that waited behind it go there.
+    """
+
+    def __init__(self, process: Processor, workers: int, timeout: float) -> None:
+        self._workers = workers
+        super().__init__(self._threads(), process, AHEAD * workers, timeout)
+
+    async def do(self, root: str, items: Sequence[Item]) -> Report:
+        while True:
+            threads = self._executor
+            try:
+                return await super().do(root, items)
+            except BatchTimedOutError:
+                if threads is self._executor:
+                    self._change_threads()
+                raise
+            except ExecutorError:
+                if threads is self._executor:
+                    raise
+
+    def close(self) -> None:
+        """Begin nothing more; what runs is left to itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _change_threads(self) -> None:
+        logger.warning(
+            "a file took longer than %g s and cannot be stopped: its thread is left to it, and the "
+            "others are given new ones",
+            self._timeout,
+        )
+        left, self._executor = self._executor, self._threads()
+        left.shutdown(wait=False, cancel_futures=True)
+
+    def _threads(self) -> Executor:
+        return ThreadPoolExecutor(self._workers, "ingest-processor")
 
 
 class AsyncWork:

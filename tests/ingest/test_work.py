@@ -16,7 +16,7 @@ from ingest.errors import ExecutorError
 from ingest.pool import PoolClosed, WorkerDied
 from ingest.request import Request
 from ingest.settings import Settings
-from ingest.work import AsyncWork, BatchError, ExecutorWork
+from ingest.work import AsyncWork, BatchError, ExecutorWork, ThreadWork
 
 from .harness import Gate, die_of_poison, fill, leave, opened, run, settle
 
@@ -250,6 +250,46 @@ def test_file_that_takes_too_long_in_a_thread_is_an_error(root: Path) -> None:
                     assert (error["file"], error["message"]) == ("b", "took longer than 0.05 s")
             finally:
                 release.set()
+
+    run(main())
+
+
+def test_file_that_hangs_in_a_thread_of_our_own_holds_up_no_other(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those behind it, and those of other sessions, are done in new threads: the log says so."""
+    release = threading.Event()
+
+    def process(path: Path) -> None:
+        if path.name == "b":
+            release.wait()
+
+    settings = Settings(root=root, database=root.parent / "ingest.db", workers=1, file_timeout=0.05)
+
+    async def main() -> None:
+        async with opened(settings, process=process) as (store, watcher):
+            session_id = await store.start(Request())
+            other = await store.start(Request(pattern="a|c"))
+            assert (await watcher.end(other))["stats"]["done"] == 2
+            end = await watcher.end(session_id)
+            assert (end["status"], end["stats"]["done"]) == ("completed", 2)
+            assert [error["file"] for error in end["errors"]] == ["b"]
+            assert "others are given new ones" in caplog.text
+
+    try:
+        run(main())
+    finally:
+        release.set()
+
+
+def test_threads_that_are_closed_end_the_session(root: Path) -> None:
+    """A batch that waits in them is not sent round for ever."""
+
+    async def main() -> None:
+        work = ThreadWork(die_of_poison, 1, 30.0)
+        work.close()
+        with pytest.raises(ExecutorError, match="takes no more work"):
+            await work.do(str(root), items("a"))
 
     run(main())
 
