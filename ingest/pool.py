@@ -60,7 +60,9 @@ class WorkerPool(Executor):
     exceptions that do not pickle, come as a RuntimeError.
 
     Workers hold none of this process's files and sockets, run at a lower priority by `niceness`,
-    and never outlive this process, however it ends, nor do programs that they start.
+    and never outlive this process, however it ends, nor do programs that they start; only one
+    that is started with a session or a process group of its own does, and is for the function to
+    end.
 
     Making a pool starts nothing: the first `submit` does, or `start`. POSIX only.
     """
