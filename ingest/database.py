@@ -77,7 +77,7 @@ class Database:
             if executor is not None:
                 setattr(self, name, None)
                 await loop.run_in_executor(executor, getattr(self, f"_close{name}"))
-                executor.shutdown(wait=False)
+                executor.shutdown()  # it has nothing left to do, so this takes no time
 
     async def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """
