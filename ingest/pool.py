@@ -112,8 +112,9 @@ class WorkerPool(Executor):
             PoolClosed: after `shutdown` or `kill`.
             Exception: whatever pickling raises, where the call cannot be pickled.
         """
+        dispatcher = self._started()
         call = Call(pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), Future[T]())
-        self._started().add(call)
+        dispatcher.add(call)
         return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -31,6 +31,10 @@ ASYNC_FILES = 8
 
 CHECKS = 10
 """Looks, within one time-out, at how a call in an executor stands."""
+
+
+MARKING = frozenset({"concurrent.futures.thread", "concurrent.futures.process"})
+"""Modules of executors that mark a call as running. The second is not imported: it is large."""
 
 
 class BatchError(MessageError):
@@ -91,7 +95,7 @@ class ExecutorWork:
         self.concurrency = concurrency
         self._under_way: list[Waiting] = []  # in the order in which they were submitted
         # Others may mark no call as running, or only once it is done.
-        self._tells_of_runs = isinstance(executor, ThreadPoolExecutor | ProcessPoolExecutor)
+        self._tells_of_runs = any(kind.__module__ in MARKING for kind in type(executor).__mro__)
 
     async def do(self, root: str, items: Sequence[Item]) -> Report:
         packed = [(item.n, item.path, item.known) for item in items]

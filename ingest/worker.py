@@ -149,7 +149,9 @@ class Unpickler(pickle.Unpickler):
         self._host_main = host_main
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        if module_name == "__main__" and self._host_main and "__mp_main__" not in sys.modules:
+        # By what `__main__` is: whoever imports multiprocessing makes a `__mp_main__` of it.
+        still_ours = vars(sys.modules["__main__"]) is globals()
+        if module_name == "__main__" and self._host_main and still_ours:
             run_host_main(*self._host_main)
         return super().find_class(module_name, global_name)
 

@@ -384,10 +384,11 @@ def test_functions_of_the_main_module_can_be_called(tmp_path: Path) -> None:
     A script's own functions and classes work, and it is run in a worker only for these.
 
     It prints at each run: once in the server, and once for the first call that names it. What
-    is printed in a worker goes where errors go: the server's output is for its reader.
+    is printed in a worker goes where errors go: the server's output is for its reader. That
+    multiprocessing, imported before, gives a name to the main module changes nothing.
     """
     script = """
-        import os
+        import multiprocessing
         from dataclasses import dataclass
         from ingest.pool import WorkerPool
 
@@ -402,7 +403,7 @@ def test_functions_of_the_main_module_can_be_called(tmp_path: Path) -> None:
 
         if __name__ == "__main__":
             with WorkerPool(1) as pool:
-                pool.submit(os.getpid).result()
+                pool.submit(multiprocessing.cpu_count).result()
                 print("before", flush=True)
                 print([pool.submit(double, Point(n)).result() for n in (1, 2)])
     """
@@ -431,6 +432,7 @@ def test_worker_runs_where_there_is_no_standard_error(tmp_path: Path) -> None:
 def test_unguarded_main_module_is_refused(tmp_path: Path) -> None:
     """A script that lacks the guard gets an error, not processes without end."""
     script = """
+        import multiprocessing
         from ingest.pool import WorkerPool
 
         def one():

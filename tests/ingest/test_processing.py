@@ -161,6 +161,16 @@ def test_processor_of_the_main_module_does_its_files(tmp_path: Path, way: str) -
     assert ("runs in threads" in ended.stderr) == (way != "file")
 
 
+def test_worker_imports_no_multiprocessing() -> None:
+    """It costs each worker 20 ms, and gives the name of a host's main module to another one."""
+    script = "import ingest.batch, ingest.store, sys; print('multiprocessing' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert ended.stdout == "False\n"
+
+
 def test_foreign_executor_stays_its_owners(tmp_path: Path) -> None:
     """It is used, timed from here, and not shut down."""
 
