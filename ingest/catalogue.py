@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ingest import pruning
 from ingest.database import Database
 from ingest.errors import NotFoundError
 from ingest.outcome import Row
@@ -27,10 +28,7 @@ session's are one range of it.
 """
 
 PIECE = 5000
-"""Rows moved or removed in one transaction: some 20 ms, for which a session's batch may wait."""
-
-FORGOTTEN = 100
-"""Sessions that are forgotten at a time."""
+"""Files that a retry takes in one transaction: some 20 ms, for which a session's batch may wait."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -411,14 +409,16 @@ class Catalogue:
         in pieces, a transaction each: other sessions go on between them, and the write-ahead log
         stays small. Gives the ids of those now forgotten, a hundred at most: there may be more.
         """
-        ids = await self._database.write(partial(_forget, ended_before=ended_before))
-        for number in await self._database.read(_forgotten):
+        ids = await self._database.write(partial(pruning.forget, ended_before=ended_before))
+        for number in await self._database.read(pruning.forgotten):
             after, high = _range(number)
             while (
-                last := await self._database.write(partial(_prune_piece, after=after, high=high))
+                last := await self._database.write(
+                    partial(pruning.prune_piece, after=after, high=high)
+                )
             ) is not None:
                 after = last
-            await self._database.write(partial(_prune_rest, number=number))
+            await self._database.write(partial(pruning.prune_rest, number=number))
         return ids
 
     async def _one(self, clause: str, value: str) -> Stored | None:
@@ -497,49 +497,6 @@ def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]
             (low, high),
         ).fetchall()
     )
-
-
-def _forget(connection: sqlite3.Connection, ended_before: float) -> list[str]:
-    old = connection.execute(
-        "SELECT number, id FROM sessions WHERE ended < ? ORDER BY ended LIMIT ?",
-        (ended_before, FORGOTTEN),
-    ).fetchall()
-    numbers = [(number,) for number, _ in old]
-    connection.executemany("INSERT INTO forgotten VALUES (?)", numbers)
-    connection.executemany("DELETE FROM sessions WHERE number = ?", numbers)
-    return [id_ for _, id_ in old]
-
-
-def _forgotten(connection: sqlite3.Connection) -> list[int]:
-    return [number for (number,) in connection.execute("SELECT session FROM forgotten")]
-
-
-def _prune_piece(connection: sqlite3.Connection, after: int, high: int) -> int | None:
-    (last,) = connection.execute(
-        "SELECT max(key) FROM (SELECT key FROM found WHERE key > ? AND key <= ?"
-        " ORDER BY key LIMIT ?)",
-        (after, high, PIECE),
-    ).fetchone()
-    if last is None:
-        return None
-    connection.execute(
-        "DELETE FROM outcomes WHERE key > ? AND key <= ? AND (status != 'done' OR EXISTS ("
-        " SELECT 1 FROM found AS mine JOIN found AS newer USING (path)"
-        " JOIN outcomes AS later ON later.key = newer.key AND later.status = 'done'"
-        " WHERE mine.key = outcomes.key AND newer.key > mine.key))",
-        (after, last),
-    )
-    connection.execute(
-        "DELETE FROM found WHERE key > ? AND key <= ?"
-        " AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.key = found.key)",
-        (after, last),
-    )
-    return int(last)
-
-
-def _prune_rest(connection: sqlite3.Connection, number: int) -> None:
-    connection.execute("DELETE FROM errors WHERE session = ?", (number,))
-    connection.execute("DELETE FROM forgotten WHERE session = ?", (number,))
 
 
 def shown(path: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest import catalogue as catalogue_module
+from ingest import pruning
 from ingest.catalogue import ROWS, Catalogue, Stored
 from ingest.errors import NotFoundError
 from ingest.request import Request
@@ -314,7 +314,7 @@ def test_prune_keeps_the_newest_record_of_each_file_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     """Old sessions go with their errors and skips; what makes a file known stays, once."""
-    monkeypatch.setattr(catalogue_module, "PIECE", piece)
+    monkeypatch.setattr(pruning, "PIECE", piece)
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
@@ -344,9 +344,9 @@ def test_forgotten_session_is_nowhere_while_it_is_pruned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No list, report or retry has a part of it; and what a kill left, the next look takes."""
-    monkeypatch.setattr(catalogue_module, "PIECE", 1)
+    monkeypatch.setattr(pruning, "PIECE", 1)
     pieces: list[int] = []
-    prune_piece = catalogue_module._prune_piece
+    prune_piece = pruning.prune_piece
 
     def fail_at_the_second(connection: Any, after: int, high: int) -> int | None:
         pieces.append(after)
@@ -354,7 +354,7 @@ def test_forgotten_session_is_nowhere_while_it_is_pruned(
             raise OSError(28, "No space left on device")
         return prune_piece(connection, after, high)
 
-    monkeypatch.setattr(catalogue_module, "_prune_piece", fail_at_the_second)
+    monkeypatch.setattr(pruning, "prune_piece", fail_at_the_second)
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
@@ -386,7 +386,7 @@ def test_many_old_sessions_are_forgotten_a_few_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oldest first, found by their end and without what they held."""
-    monkeypatch.setattr(catalogue_module, "FORGOTTEN", 2)
+    monkeypatch.setattr(pruning, "FORGOTTEN", 2)
 
     async def main() -> None:
         async with opened(tmp_path) as catalogue:
