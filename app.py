@@ -21,7 +21,8 @@ import uvicorn
 from uvicorn.logging import DefaultFormatter
 
 import cli
-from ingest import Settings, SettingsError, check_settings
+from ingest import Settings, SettingsError
+from ingest.processing import check_settings
 from web import Application, create_app
 
 __all__ = ["Application", "app", "create_app", "main"]

@@ -3,7 +3,6 @@
 from ingest.errors import IngestError, SettingsError
 from ingest.outcome import Outcome
 from ingest.process import process_file
-from ingest.processing import check_settings
 from ingest.request import Request
 from ingest.session import Snapshot
 from ingest.settings import Settings
@@ -18,6 +17,5 @@ __all__ = [
     "SettingsError",
     "Snapshot",
     "__version__",
-    "check_settings",
     "process_file",
 ]
