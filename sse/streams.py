@@ -272,7 +272,10 @@ def _has_newest(channel: Channel, scope: Scope) -> bool:
     if newest is None:
         return False
     wanted = newest.id.encode()
-    return any(name == b"last-event-id" and value == wanted for name, value in scope["headers"])
+    # ASGI has names in small letters; one who calls an application by hand may not.
+    return any(
+        name.lower() == b"last-event-id" and value == wanted for name, value in scope["headers"]
+    )
 
 
 async def _answer(send: Send, status: int, headers: Headers) -> None:

@@ -116,6 +116,17 @@ def test_newest_frame_is_not_resent(client_of: type[Client]) -> None:
     run(test())
 
 
+def test_last_event_id_is_known_however_it_is_written() -> None:
+    """In capitals it is the same header."""
+
+    async def test() -> None:
+        closed = Channel(frame("7"), closed=True)
+        (start, _) = await answer(closed, request((b"Last-Event-ID", b"7")))
+        assert start["status"] == 204
+
+    run(test())
+
+
 def test_channel_without_a_frame_is_streamed() -> None:
     """A client may follow before there is anything, whatever id it brings."""
 
