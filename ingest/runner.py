@@ -22,7 +22,7 @@ from ingest.work import BatchError, Work
 
 logger = logging.getLogger("ingest")
 
-PAGE = 2000
+PAGE = 500
 """Files read from the catalogue at a time, so that a million of them are never in memory."""
 
 FIRST_BATCH = 8
