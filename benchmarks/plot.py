@@ -9,11 +9,21 @@ from benchmarks.table import number
 
 Points = Sequence[tuple[float, float]]
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 220, 40, 50
-COLOURS = ("#222222", "#0b6e4f", "#2f9e77", "#1f5fa8", "#c2410c", "#a21caf", "#6b7280", "#b45309")
-"""Told apart by brightness too; the dashes of `DASHES` help where colour does not."""
-DASHES = ("none", "none", "6 3", "2 3", "8 3 2 3", "1 3", "10 4", "4 2")
+WIDTH, HEIGHT = 810, 440
+LEFT, RIGHT, TOP, BOTTOM = 70, 270, 40, 50
+STYLES = (
+    ("#222222", "none"),
+    ("#0b6e4f", "none"),
+    ("#2f9e77", "6 3"),
+    ("#1f5fa8", "2 3"),
+    ("#c2410c", "8 3 2 3"),
+    ("#a21caf", "1 3"),
+    ("#6b7280", "10 4"),
+    ("#b45309", "4 2"),
+    ("#dc2626", "none"),
+    ("#7c3aed", "none"),
+)
+"""Told apart by brightness too; the dashes help where colour does not. No contender shares one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ def _axes(across: Axis, up: Axis) -> list[str]:
 
 
 def _series(n: int, name: str, points: Points, across: Axis, up: Axis) -> list[str]:
-    colour, dash = COLOURS[n % len(COLOURS)], DASHES[n % len(DASHES)]
+    colour, dash = STYLES[n % len(STYLES)]
     stroke = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" fill="none"'
     path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in points)
     y = TOP + 12 + 22 * n
