@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sse import Parser
-from tests.e2e.http2 import DEADLINE, Http2
+from tests.e2e.http2 import Http2
 from tests.e2e.proxy_servers import (
     HEARTBEAT,
     PLAIN_NGINX,
@@ -166,22 +166,6 @@ def test_address_of_the_client_is_passed_on(site: Site) -> None:
         assert client.get("/healthz").status_code == 200
     asked = [line for line in site.upstream.log.splitlines() if "127.0.0.2:" in line]
     assert bool(asked) == (not is_plain(site))
-
-
-def test_twenty_tabs_share_one_connection(site: Site) -> None:
-    """Over HTTP/2 no tab waits for another's stream to end, and all see the same."""
-    session = site.begin("tabs", 2)
-    with closing(Http2(site.port)) as browser:
-        tabs = [browser.get(f"/api/ingest/stream/{session}") for _ in range(20)]
-        browser.read_until(b"data: ", *tabs)
-        site.go("tabs")
-        browser.read_until(b'"processed_files":1,', *tabs)
-        until(lambda: site.streams() == 20)
-        site.go("tabs")
-        until(lambda: browser.read(DEADLINE) and browser.ended.issuperset(tabs))
-        last = [events(browser.body[tab])[-1] for tab in tabs]
-    assert last[0]["status"] == "completed"
-    assert all(snapshot == last[0] for snapshot in last)
 
 
 def test_restart_of_the_service_loses_nothing(site: Site) -> None:
