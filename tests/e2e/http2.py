@@ -77,9 +77,11 @@ class Http2:
     def read_until(self, wanted: bytes, *numbers: int) -> None:
         """Read until each of these streams has had `wanted`."""
         deadline = time.monotonic() + DEADLINE
-        while any(wanted not in self.body[number] for number in numbers):
-            assert not self.ended.intersection(numbers), "a stream ended"
-            assert self.read(deadline - time.monotonic()), f"no {wanted!r} in {DEADLINE} s"
+        while missing := {number for number in numbers if wanted not in self.body[number]}:
+            assert not self.ended & missing, f"a stream ended without {wanted!r}"
+            assert self.read(deadline - time.monotonic()), (
+                f"no {wanted!r} in {DEADLINE} s on streams {missing}, {self.headers[min(missing)]}"
+            )
 
     def _note(self, event: Event) -> None:
         if isinstance(event, ResponseReceived):

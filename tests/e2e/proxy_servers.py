@@ -109,7 +109,6 @@ class Upstream(Child):
             "INGEST_DATABASE": str(folder / "ingest.db"),
             "INGEST_PROCESSOR": "tests.e2e.gated:wait_for_permit",
             "INGEST_WORKERS": "1",
-            "INGEST_FILE_TIMEOUT": "20",  # so that a try that failed holds up none after it
             "INGEST_HEARTBEAT": str(HEARTBEAT),
             **settings,
         }
@@ -143,7 +142,7 @@ class Site:
 
     def begin(self, folder: str, count: int, **headers: str) -> str:
         """Start a session of files, none of which is done before `go`, and give its id."""
-        (self.upstream.root / folder).mkdir(exist_ok=True)  # there from a try that failed
+        (self.upstream.root / folder).mkdir(exist_ok=True)
         for number in range(count):
             (self.upstream.root / folder / f"{number}.txt").touch()
         with self.client(headers=headers) as client:

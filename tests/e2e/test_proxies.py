@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sse import Parser
-from tests.e2e.http2 import Http2
+from tests.e2e.http2 import DEADLINE, Http2
 from tests.e2e.proxy_servers import (
     HEARTBEAT,
     PLAIN_NGINX,
@@ -31,6 +31,9 @@ from tests.e2e.server import until
 pytestmark = pytest.mark.e2e
 
 NO_FILES = {"pattern": "none"}
+
+COMPRESSED_FROM = 512
+"""Bytes from which Caddy compresses by default; nginx is set to compress all."""
 
 Starter = Callable[[Path, int, Mapping[str, str]], Child]
 
@@ -101,6 +104,22 @@ def test_event_comes_while_its_session_runs(site: Site) -> None:
     assert headers["content-type"].startswith("text/event-stream")
 
 
+def test_event_that_is_worth_compressing_comes_too(site: Site) -> None:
+    """What is compressed for browsers is not kept back until there is more of it."""
+    folder = site.upstream.root / "long"
+    folder.mkdir()
+    (folder / ("x" * 240)).touch()
+    session = site.begin("long", 0)
+    with closing(Http2(site.port)) as browser:
+        stream = browser.get(f"/api/ingest/stream/{session}")
+        browser.read_until(b'"status":"processing"', stream)
+        assert max(map(len, browser.body[stream].split(b"\n\n"))) > COMPRESSED_FROM
+        late = browser.get(f"/api/ingest/stream/{session}")
+        browser.read_until(b'"status":"processing"', late)
+        site.go("long")
+        browser.read_until(b'"status":"completed"', stream, late)
+
+
 def test_heartbeats_keep_an_idle_stream(site: Site) -> None:
     """A stream on which nothing happens outlives the proxy's time-out, twice over."""
     session = site.begin("idle", 1)
@@ -168,6 +187,22 @@ def test_address_of_the_client_is_passed_on(site: Site) -> None:
     assert bool(asked) == (not is_plain(site))
 
 
+def test_twenty_tabs_share_one_connection(site: Site) -> None:
+    """Over HTTP/2 no tab waits for another's stream to end, and all see the same."""
+    session = site.begin("tabs", 2)
+    with closing(Http2(site.port)) as browser:
+        tabs = [browser.get(f"/api/ingest/stream/{session}") for _ in range(20)]
+        browser.read_until(b"data: ", *tabs)
+        site.go("tabs")
+        browser.read_until(b'"processed_files":1,', *tabs)
+        until(lambda: site.streams() == 20)
+        site.go("tabs")
+        until(lambda: browser.read(DEADLINE) and browser.ended.issuperset(tabs))
+        last = [events(browser.body[tab])[-1] for tab in tabs]
+    assert last[0]["status"] == "completed"
+    assert all(snapshot == last[0] for snapshot in last)
+
+
 def test_restart_of_the_service_loses_nothing(site: Site) -> None:
     """A client that does as EventSource does goes on where it was, and is told the end."""
     session = site.begin("restarted", 4)
@@ -192,10 +227,12 @@ def follow(
 ) -> int:
     """Connect once, add what comes to `seen` until it is enough; give the status, 0 for none."""
     known = {"Last-Event-ID": seen[-1]["id"]} if seen else {}
+    deadline = time.monotonic() + DEADLINE  # heartbeats keep the client's own from being reached
     parser = Parser()
     try:
         with client.stream("GET", f"/api/ingest/stream/{session}", headers=known) as answer:
             for piece in answer.iter_bytes():
+                assert time.monotonic() < deadline, seen[-1:]
                 for event in parser.feed(piece) if answer.status_code == 200 else []:
                     seen.append({**json.loads(event.data), "id": event.id})
                     if enough(seen[-1]):
