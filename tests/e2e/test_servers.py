@@ -168,6 +168,7 @@ def test_reload_ends_streams_and_goes_on_with_the_session(tmp_path: Path) -> Non
             assert read_to_end(watching).endswith(b"0\r\n\r\n")
             assert time.monotonic() - begun < GONE_WITHIN + 1
         with server.stream(session_id) as watching:
+            read_until(watching, b"data: ")  # the old process, which could use a permit up, is gone
             permit(server.root, "letters", FILES)
             assert b'"processed_files":3' in read_until(watching, b'"status":"completed"')
         server.stop()
