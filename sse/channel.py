@@ -25,11 +25,16 @@ class ClosedError(ChannelError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """An event, encoded once for all who get it."""
+    """
+    An event, encoded once for all who get it.
+
+    `chunk` is `encoded` as a chunk of an HTTP/1.1 body (RFC 9112, 7.1).
+    """
 
     id: str
     data: bytes
     encoded: bytes
+    chunk: bytes
 
     @classmethod
     def of(cls, data: bytes, *, id: str) -> "Frame":  # noqa: A002 - the field's name in the standard
@@ -39,7 +44,8 @@ class Frame:
         Raises:
             ValueError: `id` holds a NUL or a line break.
         """
-        return cls(id, data, encode(data, id=id))
+        encoded = encode(data, id=id)
+        return cls(id, data, encoded, b"%x\r\n%b\r\n" % (len(encoded), encoded))
 
 
 class Subscriber(Protocol):

@@ -5,11 +5,13 @@ Everything here is an improvement where it applies and no more: a server, or a m
 `send`, that is not recognised is served by the letter of ASGI.
 """
 
+import asyncio
 from typing import Any, Protocol
 
 from sse.asgi import Receive, Send
 
 UVICORN = "uvicorn.protocols.http."
+HTTPTOOLS = "uvicorn.protocols.http.httptools_impl"
 
 PARTS = ("disconnected", "flow", "message_event", "response_complete", "transport")
 """What is used of a request cycle of uvicorn's: one that lacks any of it is not recognised."""
@@ -24,6 +26,41 @@ def may_step(send: Send) -> bool:
     the very method of uvicorn's request cycle is taken, found by the module of its class.
     """
     return _is_cycle(getattr(send, "__self__", None))
+
+
+class FlowControl(Protocol):
+    """Whether more than the connection's high-water mark waits to be written."""
+
+    write_paused: bool
+
+
+class ChunkedCycle(Protocol):
+    """
+    A request cycle of uvicorn's over httptools, whose response goes out in chunks.
+
+    Its `send` waits while `flow.write_paused`, and is silent once `disconnected`.
+    """
+
+    disconnected: bool
+
+    @property
+    def flow(self) -> FlowControl: ...
+    @property
+    def transport(self) -> asyncio.WriteTransport: ...
+
+
+def chunked_cycle(send: Send) -> ChunkedCycle | None:
+    """
+    Give the request cycle whose `send` began a response in chunks; None if it is not known.
+
+    `send` frames each body and writes it to the transport. A frame that goes to many has its
+    chunk made already (`Frame.chunk`), and may be written to the transport in the place of a
+    `send` that would neither wait nor be silent: that leaves out most of what an event costs beside
+    the system call.
+    """
+    cycle = getattr(send, "__self__", None)
+    known = type(cycle).__module__ == HTTPTOOLS and _is_cycle(cycle)
+    return cycle if known and getattr(cycle, "chunked_encoding", False) is True else None
 
 
 class Parking(Protocol):

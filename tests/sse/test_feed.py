@@ -153,3 +153,32 @@ def test_end_takes_the_place_of_a_heartbeat() -> None:
     feed.heartbeat_due = True
     assert last_body(feed.take()) == b""
     assert feed.take() is None
+
+
+def test_chunk_is_of_a_frame_that_goes_out_as_it_is() -> None:
+    """The first has the reconnection time in front of it, the last ends the response."""
+    channel = Channel(frame("1"))
+    feed = Feed(channel, RETRY)
+    assert feed.take_chunk() is None
+    feed.take()
+    assert feed.take_chunk() is None
+    channel.publish(frame("2"))
+    channel.publish(frame("3"))
+    feed.heartbeat_due = True
+    assert feed.take_chunk() == b"f\r\nid: 3\ndata: x\n\n\r\n"
+    assert (feed.frames_sent, feed.frames_skipped) == (2, 1)
+    assert feed.take() is None
+    channel.publish(frame("4"), last=True)
+    assert feed.take_chunk() is None
+    assert last_body(feed.take()) == b"id: 4\ndata: x\n\n"
+    assert feed.take_chunk() is None
+
+
+def test_stream_that_ends_has_no_chunk() -> None:
+    """What ends a stream goes through `send`, which ends the response."""
+    channel = Channel()
+    feed = Feed(channel)
+    assert feed.take_chunk() is None
+    feed.ending = True
+    channel.publish(frame("1"))
+    assert feed.take_chunk() is None

@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from sse.asgi import Message, Receive, Scope, Send
 from sse.channel import Channel
 from sse.parser import Parser
-from sse.server import abort, is_unread, may_step, parking
+from sse.server import abort, chunked_cycle, is_unread, may_step, parking
 from sse.streams import Streams
 from tests.sse.fakes import run, settle
 from tests.sse.opened import frame
@@ -102,8 +102,14 @@ class Connection:
         if self.peer is None:
             head, _, rest = bytes(self.wire.written).partition(b"\r\n\r\n")
             assert b"transfer-encoding: chunked" in head.lower()
-            lines = rest.split(b"\r\n")
-            return b"".join(lines[1::2])
+            data = b""
+            while rest:
+                size, _, rest = rest.partition(b"\r\n")
+                length = int(size, 16)
+                data += rest[:length]
+                assert rest[length : length + 2] == b"\r\n"
+                rest = rest[length + 2 :]
+            return data
         self.peer.receive_data(bytes(self.wire.written))
         self.wire.written.clear()
         data = b""
@@ -298,6 +304,95 @@ def test_only_http2_parks_bytes(name: str) -> None:
             await app.send({"type": "http.response.body", "body": body, "more_body": True})
             assert stream.pending_bytes == 100_000 - 65_535
         await connection.lose()
+
+    run(test())
+
+
+def test_chunk_is_what_send_would_have_written() -> None:
+    """To the byte: a client cannot tell which way its event came."""
+
+    async def test() -> None:
+        connection, app = await caught("httptools")
+        event = frame("1")
+        connection.wire.written.clear()
+        await app.send({"type": "http.response.body", "body": event.encoded, "more_body": True})
+        assert connection.wire.written == event.chunk
+        await connection.lose()
+
+    run(test())
+
+
+@each
+def test_chunks_are_written_to_what_frames_them_so(name: str) -> None:
+    """Over httptools alone, once the response has begun, and never behind a wrapper."""
+
+    async def test() -> None:
+        before: list[object] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            before.append(chunked_cycle(send))
+            await caught_app(scope, receive, send)
+
+        caught_app = Caught()
+        connection = Connection(name, app)
+        await settle()
+        assert before == [None]
+        assert (chunked_cycle(caught_app.send) is not None) == (name == "httptools")
+        assert chunked_cycle(functools.partial(caught_app.send)) is None
+        await connection.lose()
+
+    run(test())
+
+
+def test_event_waits_where_send_would_wait_or_leave_it_out() -> None:
+    """Neither past a client that is behind, nor to one that is gone."""
+
+    async def test() -> None:
+        streams, channel = Streams(), Channel(frame("0"))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await streams.serve(channel, scope, receive, send)
+
+        connection = Connection("httptools", app)
+        await settle()
+        connection.protocol.pause_writing()
+        for number in "123":
+            channel.publish(frame(number))
+        connection.protocol.resume_writing()
+        await settle()
+        assert [event.data for event in Parser().feed(connection.body())] == ["0", "1", "3"]
+        written = len(connection.wire.written)
+        connection.protocol.connection_lost(None)
+        channel.publish(frame("4"))
+        assert len(connection.wire.written) == written
+        await connection.lose()
+        assert streams.open == 0
+
+    run(test())
+
+
+def test_server_that_fails_to_write_costs_no_other_stream_its_frame() -> None:
+    """The one is cut, the next gets its event."""
+
+    async def test() -> None:
+        streams, channel = Streams(), Channel(frame("0"))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await streams.serve(channel, scope, receive, send)
+
+        def broken(data: bytes) -> None:
+            raise RuntimeError("broken")
+
+        failing, other = Connection("httptools", app), Connection("httptools", app)
+        await settle()
+        failing.wire.write = broken  # type: ignore[assignment, method-assign]
+        channel.publish(frame("1"))
+        await settle()
+        assert failing.wire.aborted
+        assert [event.data for event in Parser().feed(other.body())] == ["0", "1"]
+        assert streams.open == 1
+        await other.lose()
+        await failing.lose()
 
     run(test())
 
