@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,7 @@ CREATE TABLE IF NOT EXISTS errors (
 
 ROWS = 64
 """
-Outcomes that one statement records.
+Rows that one statement inserts.
 
 With a statement for each, the writer's thread takes turns with a busy event loop at Python's
 global lock, row by row: beside one, a batch takes twice as long. More than these gain nothing,
@@ -204,7 +205,7 @@ class Catalogue:
         base = number * FILES + first
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT INTO found VALUES (?, ?)", enumerate(paths, base))
+            _insert(connection, "found", list(enumerate(paths, base)))
 
         await self._database.write(work)
 
@@ -323,8 +324,7 @@ class Catalogue:
         base = number * FILES
 
         def work(connection: sqlite3.Connection) -> int:
-            for first in range(0, len(outcomes), ROWS):
-                _insert(connection, base, outcomes[first : first + ROWS])
+            _insert(connection, "outcomes", [(base + n, *rest) for n, *rest in outcomes])
             if not failed:
                 return 0
             first = _last_error(connection, number) + 1
@@ -459,10 +459,12 @@ def _stored(
     )
 
 
-def _insert(connection: sqlite3.Connection, base: int, outcomes: Sequence[Row]) -> None:
-    places = ",".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(outcomes))
-    values = [value for n, *rest in outcomes for value in (base + n, *rest)]
-    connection.execute(f"INSERT INTO outcomes VALUES {places}", values)
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    for first in range(0, len(rows), ROWS):
+        some = rows[first : first + ROWS]
+        place = f"({','.join('?' * len(some[0]))})"
+        places = ",".join([place] * len(some))
+        connection.execute(f"INSERT INTO {table} VALUES {places}", list(chain.from_iterable(some)))
 
 
 def _errors(

@@ -87,6 +87,7 @@ def discover(
     """
     base = os.path.realpath(os.fsencode(root))
     folders = [directory]
+    inodes = frozenset(inode for _, inode in leave_out)
     chunk = Chunk()
     left = limit if limit is not None else -1
     due = time.monotonic() + CHUNK_SECONDS
@@ -99,7 +100,7 @@ def discover(
                     if _is_folder(entry):
                         if recursive:
                             folders.append(prefix + os.fsencode(entry.name))
-                    elif left and _is_wanted(entry, matches, leave_out):
+                    elif left and _is_wanted(entry, matches, leave_out, inodes):
                         chunk.files.append(prefix + os.fsencode(entry.name))
                         left -= 1
                     if len(chunk) >= CHUNK_FILES or time.monotonic() >= due:
@@ -205,6 +206,7 @@ def _is_wanted(
     entry: os.DirEntry[str],
     matches: re.Pattern[str] | None,
     leave_out: frozenset[tuple[int, int]],
+    inodes: frozenset[int],
 ) -> bool:
     try:
         if not entry.is_file(follow_symlinks=False):
@@ -213,9 +215,9 @@ def _is_wanted(
             return False
         # The inode comes with the directory's entry; only where it is one of ours is the device
         # asked for, which costs a call.
-        inode = entry.inode()
-        if any(inode == own for _, own in leave_out):
-            return (entry.stat(follow_symlinks=False).st_dev, inode) not in leave_out
+        if entry.inode() in inodes:
+            status = entry.stat(follow_symlinks=False)
+            return (status.st_dev, status.st_ino) not in leave_out
     except OSError:
         return False
     return True

@@ -158,23 +158,27 @@ class Runner:
         )
         cancellation = asyncio.create_task(self._cancelled.wait())
         try:
-            while (chunk := await self._following(chunks, cancellation)) is not None:
+            listing = self._list(chunks)
+            while (chunk := await self._listed(listing, cancellation)) is not None:
+                listing = self._list(chunks)  # while this chunk is written
                 await self._add(chunk)
         finally:
             cancellation.cancel()
 
-    async def _following(
-        self, chunks: Iterator[Chunk], cancellation: asyncio.Task[bool]
-    ) -> Chunk | None:
-        """Look for the next chunk; None if there is none, or the session is cancelled first."""
-        if self._cancelled.is_set():
-            return None
+    def _list(self, chunks: Iterator[Chunk]) -> asyncio.Future[Chunk | None]:
+        """Look for the next chunk, in a thread; None if there is none."""
         loop = asyncio.get_running_loop()
         listing = loop.run_in_executor(self._around.threads, next, chunks, None)
         # A disk that answers no more holds its thread, and must not hold up a cancellation.
         listing.add_done_callback(_look_away)
+        return listing
+
+    async def _listed(
+        self, listing: asyncio.Future[Chunk | None], cancellation: asyncio.Task[bool]
+    ) -> Chunk | None:
+        """Wait for a chunk; None if there is none, or the session is cancelled first."""
         await _first([listing, cancellation])
-        return listing.result() if listing.done() else None
+        return listing.result() if listing.done() and not self._cancelled.is_set() else None
 
     async def _add(self, chunk: Chunk) -> None:
         number = self._stored.number
