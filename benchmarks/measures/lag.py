@@ -33,6 +33,7 @@ COLUMNS = (
     "p99 ms",
     "± %",
     "max ms",
+    "stall ms",
     "received %",
     "server CPU %",
 )
@@ -66,7 +67,8 @@ def _notes(*, busy: bool) -> list[str]:
     about = (
         f"{SERVICE} is the whole service: files finished at that rate by worker processes, "
         "recorded in the catalogue, counted and streamed, every change announced. The others emit "
-        "the same events from memory. A poll is charged for every change since the one before."
+        "the same events from memory. A poll is charged for every change since the one before. "
+        "A stall is the longest time for which the service's event loop was held."
     )
     burden = (
         f"{SERVICE}: its own workers compute without a pause. The others: as many processes "
@@ -156,6 +158,7 @@ def _row(name: str, streams: int, samples: Sequence[Sample], lags: Histogram) ->
         "p99 ms": median(tails) * 1000,
         "± %": 100 * spread(tails),
         "max ms": lags.quantile(1.0) * 1000,
+        "stall ms": max(s.stall for s in samples) * 1000 if name == SERVICE else None,
         "received %": 100 * lags.total / expected if emitted_by_clock else None,
         "server CPU %": 100 * median(s.server_cpu / s.seconds for s in samples),
     }

@@ -1,6 +1,7 @@
 """A real Chromium, and what the tests read from the page."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from playwright.sync_api import (
 )
 
 from tests.e2e.tools import need
+
+logger = logging.getLogger(__name__)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -54,6 +57,9 @@ class Tabs:
         context.set_default_timeout(DEADLINE)
         context.on("console", self._on_console)
         context.on("weberror", lambda error: self._complaints.append(str(error.error)))
+        context.on(
+            "requestfailed", lambda request: logger.warning("%s: %s", request.url, request.failure)
+        )
         context.on("request", lambda request: self._on_request(request.url))
 
     def _on_console(self, message: ConsoleMessage) -> None:

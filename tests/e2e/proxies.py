@@ -53,8 +53,10 @@ def forwarding(port: int, *, prefix: str = "", buffers: bool = False) -> "Iterat
         def log_message(self, *_: object) -> None:
             """Say nothing: the output is the tests'."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # a browser asks for all scripts of the page at once
+
+    server = Server(("127.0.0.1", 0), Handler)
     with _serving(server) as address:
         yield f"{address}{prefix}/"
 

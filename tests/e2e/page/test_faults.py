@@ -88,6 +88,18 @@ def test_mute_stream_is_found_out(server: Server, open_tabs: OpenTabs) -> None:
     complete(page)
 
 
+def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs) -> None:
+    """A server that restarts while the page loads leaves no blank page; reloading mends it."""
+    tabs = open_tabs(faulty_network=True, reduced_motion="reduce")
+    tabs.context.route("**/plot.js", lambda route: route.abort())
+    page = tabs.open(server.url)
+    expect(page.get_by_text("Please reload it.")).to_be_visible()
+    tabs.context.unroute("**/plot.js")
+    page.reload()
+    expect(page.locator("#start")).to_be_visible()
+    expect(page.locator("[data-unstarted]")).to_have_count(0)
+
+
 def test_session_that_is_gone_says_so(server: Server, open_tabs: OpenTabs) -> None:
     """An unknown session is no endless "connecting": it offers a new start."""
     page = open_tabs(faulty_network=True).open(f"{server.url}#nosuchsession")
