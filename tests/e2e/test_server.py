@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -127,6 +128,23 @@ def test_client_that_never_reads_holds_up_nothing(tmp_path: Path, command: str) 
         time.sleep(0.3)  # until what is sent has filled what buffers it
         assert server.stop() < GONE_WITHIN
         assert_clean(server)
+
+
+def test_signal_ends_a_thousand_streams(tmp_path: Path) -> None:
+    """Every one of them is ended cleanly, and the server is gone as soon as with one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    try:
+        with serve(with_files(tmp_path), **SLOW) as server:
+            session_id = server.start()
+            count = min(1000, hard - 200)  # where the system allows fewer files, fewer
+            streams = [server.stream(session_id) for _ in range(count)]
+            until(lambda: server.ask("GET", "/healthz")[1]["streams"] == count)
+            assert server.stop() < GONE_WITHIN
+            assert all(read_to_end(stream).endswith(b"0\r\n\r\n") for stream in streams)
+            assert_clean(server)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("parser", EITHER_PARSER, ids=lambda flags: flags[1])
