@@ -30,7 +30,7 @@ ARGUMENTS = [
 DEADLINE = 30_000
 
 # The browser itself notes each request that fails or is refused; no script can prevent that.
-NETWORK = "Failed to load resource"
+NETWORK = ("Failed to load resource", "Failed to fetch dynamically imported module")
 
 
 @contextmanager
@@ -56,15 +56,18 @@ class Tabs:
         self._faulty_network = faulty_network
         context.set_default_timeout(DEADLINE)
         context.on("console", self._on_console)
-        context.on("weberror", lambda error: self._complaints.append(str(error.error)))
+        context.on("weberror", lambda error: self._complain(str(error.error)))
         context.on(
             "requestfailed", lambda request: logger.warning("%s: %s", request.url, request.failure)
         )
         context.on("request", lambda request: self._on_request(request.url))
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if not (self._faulty_network and message.text.startswith(NETWORK)):
-            self._complaints.append(f"{message.type}: {message.text}")
+        self._complain(message.text)
+
+    def _complain(self, text: str) -> None:
+        if not (self._faulty_network and any(known in text for known in NETWORK)):
+            self._complaints.append(text)
 
     def _on_request(self, url: str) -> None:
         self.streams += "/stream/" in url

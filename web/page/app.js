@@ -1,4 +1,4 @@
-/** The page's entry: which view the address asks for, and what the views share. */
+/** The page: which view the address asks for, and what the views share. */
 
 import { Connection } from "./connection.js";
 import { fillTexts, part, setText } from "./dom.js";

@@ -88,16 +88,28 @@ def test_mute_stream_is_found_out(server: Server, open_tabs: OpenTabs) -> None:
     complete(page)
 
 
-def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs) -> None:
-    """A server that restarts while the page loads leaves no blank page; reloading mends it."""
+def test_page_that_loses_a_script_mends_itself(server: Server, open_tabs: OpenTabs) -> None:
+    """A network that changes while the page loads costs a second, and no session from view."""
+    server.files("lost", 1)
+    session = server.begin("lost")
+    tabs = open_tabs(faulty_network=True)
+    tabs.context.route("**/plot.js", lambda route: route.abort(), times=1)
+    page = tabs.open(f"{server.url}#{session}")
+    complete(page)
+    expect(page.locator("[data-id]")).to_have_text(session)
+    expect(page.locator("[data-unstarted]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("lost", ["plot.js", "main.js"])
+def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs, lost: str) -> None:
+    """What does not come the second time either leaves no blank page; reloading mends it."""
     tabs = open_tabs(faulty_network=True, reduced_motion="reduce")
-    tabs.context.route("**/plot.js", lambda route: route.abort())
+    tabs.context.route(f"**/{lost}", lambda route: route.abort())
     page = tabs.open(server.url)
     expect(page.get_by_text("Please reload it.")).to_be_visible()
-    tabs.context.unroute("**/plot.js")
+    tabs.context.unroute(f"**/{lost}")
     page.reload()
     expect(page.locator("#start")).to_be_visible()
-    expect(page.locator("[data-unstarted]")).to_have_count(0)
 
 
 def test_session_that_is_gone_says_so(server: Server, open_tabs: OpenTabs) -> None:
