@@ -109,6 +109,18 @@ def check(returned: object, size: int) -> Checked:
     counters = {"bytes": size, "metadata_extracted": int(bool(metadata))}
     for name, value in returned.counters.items():
         counters[_counter_name(name)] = _counter_value(name, value)
+    return checked(sha256, media_type, metadata, counters)
+
+
+def checked(
+    sha256: str | None, media_type: str | None, metadata: dict[str, Any], counters: dict[str, int]
+) -> Checked:
+    """
+    Encode what is known to be sound but for its metadata.
+
+    Raises:
+        OutcomeError: the metadata is not JSON, or too large.
+    """
     encoded = _encode(metadata)
     length = len(encoded) + len(sha256 or "") + len(media_type or "")
     if length > METADATA_LIMIT:

@@ -12,7 +12,7 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.media import ImageError, can_examine, examine
 from ingest.media_type import EMPTY, OCTET_STREAM, is_textual, media_type, type_of_name
@@ -28,6 +28,15 @@ PIECE = 256 * 1024
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
+class Found(NamedTuple):
+    """What was found in one file."""
+
+    sha256: str
+    media_type: str
+    metadata: dict[str, Any]
+    counters: dict[str, int]
+
+
 def process_file(path: Path | str) -> Outcome:
     """
     Hash one file, tell its media type, and read what an image or a text says of itself.
@@ -40,6 +49,12 @@ def process_file(path: Path | str) -> Outcome:
             cut short while it was read; `strerror` says it all.
         ImageError: its image is broken or too large to decode.
     """
+    sha256, kind, metadata, counters = inspect_file(path)
+    return Outcome({"sha256": sha256, "media_type": kind, **metadata}, counters)
+
+
+def inspect_file(path: Path | str) -> Found:
+    """Do as `process_file` does, and give what was found part by part."""
     try:
         fd = os.open(path, _FLAGS)
     except OSError as error:
@@ -55,7 +70,7 @@ def process_file(path: Path | str) -> Outcome:
         os.close(fd)
 
 
-def _process(fd: int, size: int, suffix: str) -> Outcome:
+def _process(fd: int, size: int, suffix: str) -> Found:
     scan = TextScan()
     if size <= PIECE:
         head = _read(fd, size)
@@ -79,7 +94,7 @@ def _process(fd: int, size: int, suffix: str) -> Outcome:
         "metadata_extracted": 1 if found else 0,
         "keywords_added": len(found.get("keywords", ())),
     }
-    return Outcome({"sha256": sha256, "media_type": kind, **found}, counters)
+    return Found(sha256, kind, found, counters)
 
 
 def _read(fd: int, size: int) -> bytes:

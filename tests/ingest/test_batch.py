@@ -21,6 +21,7 @@ from ingest.batch import (
 )
 from ingest.errors import MessageError
 from ingest.outcome import Outcome
+from ingest.process import Found, inspect_file, process_file
 
 from .harness import fill
 
@@ -152,9 +153,13 @@ def test_only_the_built_in_processor_is_given_text(
     def process(path: Path) -> None:
         given.append(path)
 
+    def inspect(path: Path | str) -> Found:
+        given.append(path)
+        return inspect_file(path)
+
+    monkeypatch.setattr("ingest.batch.inspect_file", inspect)
     run_batch(process, str(root), items(b"a"), 9.0)
-    monkeypatch.setattr("ingest.batch.process_file", process)
-    run_batch(process, str(root), items(b"a"), 9.0)
+    run_batch(process_file, str(root), items(b"a"), 9.0)
     assert given == [root / "a", str(root / "a")]
 
 
