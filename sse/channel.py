@@ -10,7 +10,7 @@ ROUND_SLICE = 128
 """
 Subscribers served before the event loop gets its turn.
 
-Writing to one socket takes 10 to 15 µs, so a slice holds the loop for less than 2 ms however many
+Writing to one socket takes 7 to 15 µs, so a slice holds the loop for less than 2 ms however many
 subscribers there are: requests and other sessions are served between two slices.
 """
 
