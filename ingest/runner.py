@@ -147,6 +147,8 @@ class Runner:
             self._announcer.changed()
 
     async def _find_in_tree(self) -> None:
+        if self._cancelled.is_set():
+            return
         request = self._stored.request
         chunks = discover(
             self._around.root,

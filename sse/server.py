@@ -6,6 +6,9 @@ Everything here is an improvement where it applies and no more: a server, or a m
 """
 
 import asyncio
+import copy
+import sys
+from types import CodeType, SimpleNamespace
 from typing import Any, Protocol
 
 from sse.asgi import Receive, Send
@@ -56,11 +59,49 @@ def chunked_cycle(send: Send) -> ChunkedCycle | None:
     `send` frames each body and writes it to the transport. A frame that goes to many has its
     chunk made already (`Frame.chunk`), and may be written to the transport in the place of a
     `send` that would neither wait nor be silent: that leaves out most of what an event costs beside
-    the system call.
+    the system call. Whether the installed `send` does just that is tried once.
     """
     cycle = getattr(send, "__self__", None)
     known = type(cycle).__module__ == HTTPTOOLS and _is_cycle(cycle)
-    return cycle if known and getattr(cycle, "chunked_encoding", False) is True else None
+    if not known or getattr(cycle, "chunked_encoding", False) is not True:
+        return None
+    # By the file it stands in: an instrument may have put a function of its own in its place.
+    code = getattr(getattr(send, "__func__", None), "__code__", None)
+    if code is None or code.co_filename != sys.modules[HTTPTOOLS].__file__:
+        return None
+    if code not in _tried:
+        _tried[code] = _writes_chunks(cycle)
+    return cycle if _tried[code] else None
+
+
+_tried: dict[CodeType, bool] = {}
+
+
+class _Notebook:
+    """A transport that only notes what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(bytes(data))
+
+
+def _writes_chunks(cycle: Any) -> bool:
+    """Have a copy of the cycle send something, and look at what it wrote."""
+    copied = copy.copy(cycle)
+    copied.transport = notebook = _Notebook()
+    copied.flow = SimpleNamespace(write_paused=False)
+    copied.disconnected = False  # even if this one's client has left already
+    step = copied.send({"type": "http.response.body", "body": b"x" * 17, "more_body": True})
+    try:
+        step.send(None)
+    except StopIteration:
+        return notebook.written == [b"11\r\n" + b"x" * 17 + b"\r\n"]
+    except Exception:  # noqa: BLE001 - whatever it is, this is no `send` that is known
+        return False
+    step.close()
+    return False
 
 
 class Parking(Protocol):
@@ -164,4 +205,8 @@ def _cycle(send: Send, receive: Receive) -> Any | None:
 
 def _is_cycle(owner: object) -> bool:
     known = type(owner).__module__.startswith(UVICORN)
-    return known and all(hasattr(owner, part) for part in PARTS)
+    return (
+        known
+        and all(hasattr(owner, part) for part in PARTS)
+        and hasattr(owner.flow, "write_paused")  # type: ignore[attr-defined]
+    )

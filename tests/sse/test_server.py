@@ -344,6 +344,53 @@ def test_chunks_are_written_to_what_frames_them_so(name: str) -> None:
     run(test())
 
 
+@pytest.mark.parametrize("way", ["wrapped", "buffers", "waits", "fails"])
+def test_send_that_does_anything_else_is_called(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instrument sees every frame, and a server that has changed is not written past."""
+    pytest.importorskip("httptools")
+    from uvicorn.protocols.http import httptools_impl  # noqa: PLC0415 - it may not be installed
+
+    cycle_class = httptools_impl.RequestResponseCycle
+    own: Any = cycle_class.send
+
+    async def send(self: Any, message: Message) -> None:
+        seen.append(message)
+        if message.get("body") and way != "wrapped":
+            if way == "waits":
+                await asyncio.sleep(0)
+            if way == "fails":
+                raise RuntimeError("broken")
+            return
+        await own(self, message)
+
+    if way != "wrapped":  # as if it stood in uvicorn's own file
+        send.__code__ = send.__code__.replace(co_filename=httptools_impl.__file__)
+    seen: list[Message] = []
+    monkeypatch.setattr("sse.server._tried", {})
+    monkeypatch.setattr(cycle_class, "send", send)
+
+    async def test() -> None:
+        connection, app = await caught("httptools")
+        assert may_step(app.send)
+        assert chunked_cycle(app.send) is None
+        await connection.lose()
+
+    run(test())
+
+
+def test_client_that_left_at_once_is_no_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first stream finds out holds for all that follow."""
+    monkeypatch.setattr("sse.server._tried", {})
+
+    async def test() -> None:
+        connection, app = await caught("httptools")
+        await connection.lose()
+        assert chunked_cycle(app.send) is not None
+        assert connection.wire.written.endswith(b"\r\n\r\n")
+
+    run(test())
+
+
 def test_event_waits_where_send_would_wait_or_leave_it_out() -> None:
     """Neither past a client that is behind, nor to one that is gone."""
 

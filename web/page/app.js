@@ -156,6 +156,6 @@ function pair(term, value) {
 fillTexts(document);
 // A task of its own: together with the above it would hold up the first paint on a slow machine.
 setTimeout(() => {
-  new App().start();
   part(document, "unstarted").remove();
+  new App().start();
 });

@@ -2,8 +2,19 @@
 
 const AGAIN = 1000;
 
-import("./app.js").catch((error) => {
+import("./app.js").catch(async (error) => {
   // Once: after that the page says what to do, which needs no script.
   if (performance.getEntriesByType("navigation")[0]?.type === "reload") throw error;
-  setTimeout(() => location.reload(), AGAIN);
+  do await new Promise((resolve) => setTimeout(resolve, AGAIN));
+  while (!(await answers()));
+  location.reload();
 });
+
+/** Whether the service is there: a reload without it would leave the browser's own error page. */
+async function answers() {
+  try {
+    return (await fetch("healthz", { cache: "no-store" })).ok;
+  } catch {
+    return false;
+  }
+}

@@ -106,7 +106,7 @@ def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs, l
     tabs = open_tabs(faulty_network=True, reduced_motion="reduce")
     tabs.context.route(f"**/{lost}", lambda route: route.abort())
     page = tabs.open(server.url)
-    expect(page.get_by_text("Please reload it.")).to_be_visible()
+    expect(page.get_by_text("please reload it")).to_be_visible()
     tabs.context.unroute(f"**/{lost}")
     page.reload()
     expect(page.locator("#start")).to_be_visible()
