@@ -6,12 +6,13 @@ Everything here is an improvement where it applies and no more: a server, or a m
 """
 
 import asyncio
-import copy
 import sys
-from types import CodeType, SimpleNamespace
+from collections.abc import Callable
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, Protocol
 
-from sse.asgi import Receive, Send
+from sse.asgi import Message, Receive, Send
 
 UVICORN = "uvicorn.protocols.http."
 HTTPTOOLS = "uvicorn.protocols.http.httptools_impl"
@@ -61,20 +62,17 @@ def chunked_cycle(send: Send) -> ChunkedCycle | None:
     `send` that would neither wait nor be silent: that leaves out most of what an event costs beside
     the system call. Whether the installed `send` does just that is tried once.
     """
-    cycle = getattr(send, "__self__", None)
-    known = type(cycle).__module__ == HTTPTOOLS and _is_cycle(cycle)
+    cycle: Any = getattr(send, "__self__", None)
+    kind: Any = type(cycle)
+    known = kind.__module__ == HTTPTOOLS and _is_cycle(cycle)
     if not known or getattr(cycle, "chunked_encoding", False) is not True:
         return None
     # By the file it stands in: an instrument may have put a function of its own in its place.
-    code = getattr(getattr(send, "__func__", None), "__code__", None)
+    function = getattr(send, "__func__", None)
+    code = getattr(function, "__code__", None)
     if code is None or code.co_filename != sys.modules[HTTPTOOLS].__file__:
         return None
-    if code not in _tried:
-        _tried[code] = _writes_chunks(cycle)
-    return cycle if _tried[code] else None
-
-
-_tried: dict[CodeType, bool] = {}
+    return cycle if _writes_chunks(kind, function) else None
 
 
 class _Notebook:
@@ -87,13 +85,16 @@ class _Notebook:
         self.written.append(bytes(data))
 
 
-def _writes_chunks(cycle: Any) -> bool:
-    """Have a copy of the cycle send something, and look at what it wrote."""
-    copied = copy.copy(cycle)
-    copied.transport = notebook = _Notebook()
-    copied.flow = SimpleNamespace(write_paused=False)
-    copied.disconnected = False  # even if this one's client has left already
-    step = copied.send({"type": "http.response.body", "body": b"x" * 17, "more_body": True})
+@lru_cache(8)
+def _writes_chunks(kind: Any, function: Callable[[Any, Message], Any]) -> bool:
+    """Have a cycle that is only a dummy send something, and look at what it writes."""
+    dummy = object.__new__(kind)
+    dummy.scope = {"method": "GET"}
+    dummy.transport = notebook = _Notebook()
+    dummy.flow = SimpleNamespace(write_paused=False)
+    dummy.response_started = dummy.chunked_encoding = True
+    dummy.disconnected = dummy.response_complete = False
+    step = function(dummy, {"type": "http.response.body", "body": b"x" * 17, "more_body": True})
     try:
         step.send(None)
     except StopIteration:

@@ -366,7 +366,6 @@ def test_send_that_does_anything_else_is_called(way: str, monkeypatch: pytest.Mo
     if way != "wrapped":  # as if it stood in uvicorn's own file
         send.__code__ = send.__code__.replace(co_filename=httptools_impl.__file__)
     seen: list[Message] = []
-    monkeypatch.setattr("sse.server._tried", {})
     monkeypatch.setattr(cycle_class, "send", send)
 
     async def test() -> None:
@@ -374,19 +373,6 @@ def test_send_that_does_anything_else_is_called(way: str, monkeypatch: pytest.Mo
         assert may_step(app.send)
         assert chunked_cycle(app.send) is None
         await connection.lose()
-
-    run(test())
-
-
-def test_client_that_left_at_once_is_no_measure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the first stream finds out holds for all that follow."""
-    monkeypatch.setattr("sse.server._tried", {})
-
-    async def test() -> None:
-        connection, app = await caught("httptools")
-        await connection.lose()
-        assert chunked_cycle(app.send) is not None
-        assert connection.wire.written.endswith(b"\r\n\r\n")
 
     run(test())
 
