@@ -109,6 +109,7 @@ class Upstream(Child):
             "INGEST_DATABASE": str(folder / "ingest.db"),
             "INGEST_PROCESSOR": "tests.e2e.gated:wait_for_permit",
             "INGEST_WORKERS": "1",
+            "INGEST_FILE_TIMEOUT": "15",  # so that a test that failed holds up none after it
             "INGEST_HEARTBEAT": str(HEARTBEAT),
             **settings,
         }
