@@ -18,7 +18,7 @@ from ingest.catalogue import Catalogue, Stored, shown
 from ingest.discovery import Chunk, discover, identities
 from ingest.errors import CatalogueError, ExecutorError, IngestError
 from ingest.session import FileError, Session, Status
-from ingest.work import BatchError, Work
+from ingest.work import BatchError, Work, look_away
 
 logger = logging.getLogger("ingest")
 
@@ -172,7 +172,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         listing = loop.run_in_executor(self._around.threads, next, chunks, None)
         # A disk that answers no more holds its thread, and must not hold up a cancellation.
-        listing.add_done_callback(_look_away)
+        listing.add_done_callback(look_away)
         return listing
 
     async def _listed(
@@ -385,9 +385,3 @@ class Runner:
 
 async def _first(futures: Iterable[asyncio.Future[Any]]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _look_away(future: asyncio.Future[Any]) -> None:
-    """Let the failure of what was given up be nobody's."""
-    if not future.cancelled():
-        future.exception()

@@ -269,10 +269,10 @@ async def _contained(process: AsyncProcessor, path: Path, root: str) -> object:
 
 def _give_up(call: "asyncio.Future[Any]") -> None:
     call.cancel()
-    call.add_done_callback(_look_away)
+    call.add_done_callback(look_away)
 
 
-def _look_away(call: "asyncio.Future[Any]") -> None:
+def look_away(call: "asyncio.Future[Any]") -> None:
     """Take what a call given up ends with, so that nobody is told that it was never asked."""
     with contextlib.suppress(BaseException):
         call.result()

@@ -30,7 +30,7 @@ ARGUMENTS = [
 DEADLINE = 30_000
 
 # Another test gives this machine network interfaces, and takes them away.
-CHANGED = "ERR_NETWORK_CHANGED"
+CHANGED = "net::ERR_NETWORK_CHANGED"
 
 # The browser itself notes each request that fails or is refused; no script can prevent that.
 NETWORK = ("Failed to load resource", "Failed to fetch dynamically imported module")
@@ -59,19 +59,19 @@ class Tabs:
         self._faulty_network = faulty_network
         context.set_default_timeout(DEADLINE)
         context.on("console", self._on_console)
-        context.on("weberror", lambda error: self._complain(str(error.error)))
+        context.on("weberror", lambda error: self._complain("uncaught", str(error.error)))
         context.on(
             "requestfailed", lambda request: logger.warning("%s: %s", request.url, request.failure)
         )
         context.on("request", lambda request: self._on_request(request.url))
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        self._complain(message.text)
+        self._complain(message.type, message.text)
 
-    def _complain(self, text: str) -> None:
-        known = self._faulty_network and any(fault in text for fault in NETWORK)
-        if not known and CHANGED not in text:
-            self._complaints.append(text)
+    def _complain(self, kind: str, text: str) -> None:
+        known = self._faulty_network and text.startswith(NETWORK)
+        if not known and not text.endswith(CHANGED):
+            self._complaints.append(f"{kind}: {text}")
 
     def _on_request(self, url: str) -> None:
         self.streams += "/stream/" in url

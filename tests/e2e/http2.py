@@ -78,7 +78,7 @@ class Http2:
         """Read until each of these streams has had `wanted`."""
         deadline = time.monotonic() + DEADLINE
         while missing := {number for number in numbers if wanted not in self.body[number]}:
-            assert not self.ended & missing, f"a stream ended without {wanted!r}"
+            assert not self.ended.intersection(numbers), "a stream ended"
             assert self.read(deadline - time.monotonic()), (
                 f"no {wanted!r} in {DEADLINE} s on streams {missing}, {self.headers[min(missing)]}"
             )

@@ -140,6 +140,15 @@ class Caught:
             pass
 
 
+def serving(streams: Streams, channel: Channel) -> App:
+    """Give the application that is one stream of the channel."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await streams.serve(channel, scope, receive, send)
+
+    return app
+
+
 async def caught(name: str) -> tuple[Connection, Caught]:
     app = Caught()
     connection = Connection(name, app)
@@ -382,10 +391,7 @@ def test_event_waits_where_send_would_wait_or_leave_it_out() -> None:
 
     async def test() -> None:
         streams, channel = Streams(), Channel(frame("0"))
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await streams.serve(channel, scope, receive, send)
-
+        app = serving(streams, channel)
         connection = Connection("httptools", app)
         await settle()
         connection.protocol.pause_writing()
@@ -409,9 +415,7 @@ def test_server_that_fails_to_write_costs_no_other_stream_its_frame() -> None:
 
     async def test() -> None:
         streams, channel = Streams(), Channel(frame("0"))
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await streams.serve(channel, scope, receive, send)
+        app = serving(streams, channel)
 
         def broken(data: bytes) -> None:
             raise RuntimeError("broken")
@@ -488,10 +492,7 @@ def test_shutdown_is_seen_without_a_signal(name: str) -> None:
 
     async def test() -> None:
         streams, channel = Streams(), Channel(frame("0"))
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await streams.serve(channel, scope, receive, send)
-
+        app = serving(streams, channel)
         told, other = Connection(name, app), Connection(name, app)
         await settle()
         streams._tick()
@@ -513,10 +514,7 @@ def test_stream_behind_which_another_request_waits_ends_with_its_connection(name
 
     async def test() -> None:
         streams, channel = Streams(), Channel(frame("0"))
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await streams.serve(channel, scope, receive, send)
-
+        app = serving(streams, channel)
         connection = Connection(name, app)
         await settle()
         connection.protocol.data_received(GET)
