@@ -23,7 +23,7 @@ from uvicorn.logging import DefaultFormatter
 
 import cli
 from ingest import Settings, SettingsError
-from ingest.processing import check_settings
+from ingest.execution.select import check_settings
 from web import Application, create_app
 
 __all__ = ["Application", "app", "create_app", "main"]

@@ -79,7 +79,7 @@ def choose(*, as_json: bool, out_is_taken: bool = False) -> Display:
     return Lines(out, sys.stderr)
 
 
-class Follower:
+class SessionPrinter:
     """Puts a session on a display: every snapshot as it comes, and each failed file once."""
 
     def __init__(self, display: Display) -> None:

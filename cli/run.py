@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import IO, Any
 
-from cli.display import Follower, choose
+from cli.display import SessionPrinter, choose
 from cli.words import in_words
 from ingest import IngestError, Settings, SettingsError
 from web import Application, create_app
@@ -31,7 +31,7 @@ async def run(
         try:
             async with create_app(settings).lifespan() as app:
                 session_id = await _session(app, fields)
-                status = await _follow(app, session_id, Follower(display))
+                status = await _follow(app, session_id, SessionPrinter(display))
                 shown.close()
                 if report is not None:
                     await _write(report, app, session_id)
@@ -50,7 +50,7 @@ async def _session(app: Application, fields: Mapping[str, Any]) -> str:
     return await app.start(**fields)
 
 
-async def _follow(app: Application, session_id: str, follower: Follower) -> int:
+async def _follow(app: Application, session_id: str, follower: SessionPrinter) -> int:
     async for snapshot in app.watch(session_id):
         while (after := follower.missing_after(snapshot)) is not None:
             if not (page := await app.errors_after(session_id, after)):

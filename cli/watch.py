@@ -2,18 +2,18 @@
 
 import sys
 
-from cli.display import Follower, choose
-from cli.follow import FollowError, Lost, errors_after, follow, stream_url
+from cli.client import Disconnected, FollowError, errors_after, follow, stream_url
+from cli.display import SessionPrinter, choose
 
 
 def watch(url: str, *, token: str | None, as_json: bool) -> int:
     """Show the session at `url` until it ends, and give the exit status."""
     display = choose(as_json=as_json)
-    follower = Follower(display)
+    follower = SessionPrinter(display)
     try:
         target = stream_url(url)
         for seen in follow(target, token):
-            if isinstance(seen, Lost):
+            if isinstance(seen, Disconnected):
                 display.lost(seen.reason)
                 continue
             while (after := follower.missing_after(seen)) is not None:

@@ -1,9 +1,9 @@
 """The ingest of a directory: sessions that find files, have them processed, and are not lost."""
 
+from ingest.builtin.process_file import process_file
 from ingest.errors import IngestError, SettingsError
 from ingest.outcome import Outcome
-from ingest.process import process_file
-from ingest.request import Request
+from ingest.request import IngestRequest
 from ingest.session import Snapshot
 from ingest.settings import Settings
 
@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "IngestError",
+    "IngestRequest",
     "Outcome",
-    "Request",
     "Settings",
     "SettingsError",
     "Snapshot",

@@ -67,7 +67,7 @@ media type, and as JSON its metadata and counters. A bare tuple, as it is pickle
 """
 
 
-class Checked(NamedTuple):
+class ValidatedOutcome(NamedTuple):
     """An outcome in the form in which it is recorded; `metadata` is JSON."""
 
     sha256: str | None
@@ -76,7 +76,7 @@ class Checked(NamedTuple):
     counters: Mapping[str, int]
 
 
-def check(returned: object, size: int) -> Checked:
+def check(returned: object, size: int) -> ValidatedOutcome:
     """
     Turn what a processor returned into what is recorded.
 
@@ -114,7 +114,7 @@ def check(returned: object, size: int) -> Checked:
 
 def checked(
     sha256: str | None, media_type: str | None, metadata: dict[str, Any], counters: dict[str, int]
-) -> Checked:
+) -> ValidatedOutcome:
     """
     Encode what is known to be sound but for its metadata.
 
@@ -128,7 +128,7 @@ def checked(
             f"the processor's metadata is {length:,} characters of JSON; "
             f"the limit is {METADATA_LIMIT:,}"
         )
-    return Checked(sha256, media_type, encoded, counters)
+    return ValidatedOutcome(sha256, media_type, encoded, counters)
 
 
 def is_async(process: Callable[[Path], Any]) -> bool:

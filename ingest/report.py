@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from ingest.catalogue import Recorded, shown
+from ingest.catalogue.sqlite import OutcomeRecord, shown
 from ingest.session import iso
 
 FIELDS = (
@@ -30,7 +30,7 @@ https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 
-def ndjson(rows: Sequence[Recorded]) -> bytes:
+def ndjson(rows: Sequence[OutcomeRecord]) -> bytes:
     """Write rows as lines of JSON, https://github.com/ndjson/ndjson-spec."""
     return b"".join(orjson.dumps(_record(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
@@ -40,7 +40,7 @@ def csv_header() -> bytes:
     return _csv([FIELDS])
 
 
-def csv_rows(rows: Sequence[Recorded]) -> bytes:
+def csv_rows(rows: Sequence[OutcomeRecord]) -> bytes:
     """Write rows as CSV (RFC 4180), metadata and counters as JSON, no cell a formula."""
     return _csv(
         [
@@ -60,7 +60,7 @@ def csv_rows(rows: Sequence[Recorded]) -> bytes:
     )
 
 
-def _record(row: Recorded) -> dict[str, Any]:
+def _record(row: OutcomeRecord) -> dict[str, Any]:
     return {
         "file": shown(row.path),
         "status": row.status,
@@ -78,7 +78,7 @@ def _json(text: str | None) -> orjson.Fragment:
     return orjson.Fragment(text or "{}")
 
 
-def _modified(row: Recorded) -> str | None:
+def _modified(row: OutcomeRecord) -> str | None:
     return None if row.modified is None else iso(row.modified / 1e9)
 
 

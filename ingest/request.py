@@ -16,7 +16,7 @@ MAX_FILES_LIMIT = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class IngestRequest:
     """
     One ingest that somebody asks for.
 
@@ -48,7 +48,7 @@ class Request:
             raise InvalidRequestError(errors)
 
     @classmethod
-    def from_mapping(cls, given: Mapping[str, Any]) -> "Request":
+    def from_mapping(cls, given: Mapping[str, Any]) -> "IngestRequest":
         """
         Take the fields by name, and refuse those that there are not.
 

@@ -12,13 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ingest.announcer import Announcer
-from ingest.batch import BUDGET, Item, Report, failure
-from ingest.catalogue import Catalogue, Stored, shown
+from ingest.catalogue.sqlite import Catalogue, SessionRecord, shown
 from ingest.discovery import Chunk, discover, identities
 from ingest.errors import CatalogueError, ExecutorError, IngestError
+from ingest.execution.backends import Backend, BatchError, consume_result
+from ingest.execution.batch import BUDGET, BatchFile, BatchResult, failure
+from ingest.publisher import SnapshotPublisher
 from ingest.session import FileError, Session, Status
-from ingest.work import BatchError, Work, look_away
 
 logger = logging.getLogger("ingest")
 
@@ -45,7 +45,7 @@ class Totals:
     bytes: int = 0
     ended: Counter[Status] = field(default_factory=Counter)
 
-    def count(self, report: Report) -> None:
+    def count(self, report: BatchResult) -> None:
         """Add what a batch came to."""
         self.done += report.done
         self.skipped += report.skipped
@@ -54,12 +54,12 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunnerContext:
     """What the sessions of one application share."""
 
     root: Path
     catalogue: Catalogue
-    work: Work
+    work: Backend
     turns: asyncio.Semaphore
     """
     One for each batch that may be under way. A session asks for one turn at a time and the
@@ -80,7 +80,11 @@ class Runner:
     """
 
     def __init__(
-        self, session: Session, stored: Stored, announcer: Announcer, around: Surroundings
+        self,
+        session: Session,
+        stored: SessionRecord,
+        announcer: SnapshotPublisher,
+        around: RunnerContext,
     ) -> None:
         self._session = session
         self._stored = stored
@@ -92,8 +96,8 @@ class Runner:
         if stored.cancelled:
             self._cancelled.set()
         self._resumed = session.total > 0
-        self._page: deque[Item] = deque()
-        self._suspects: deque[Item] = deque()
+        self._page: deque[BatchFile] = deque()
+        self._suspects: deque[BatchFile] = deque()
         self._after = 0
         self._exhausted = False
         self._batch_files = FIRST_BATCH
@@ -172,7 +176,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         listing = loop.run_in_executor(self._around.threads, next, chunks, None)
         # A disk that answers no more holds its thread, and must not hold up a cancellation.
-        listing.add_done_callback(look_away)
+        listing.add_done_callback(consume_result)
         return listing
 
     async def _listed(
@@ -196,7 +200,7 @@ class Runner:
         self._announcer.changed()
         for n, path in enumerate(paths, first):
             if path in reasons:
-                item = Item(n, path)
+                item = BatchFile(n, path)
                 await self._record([item], failure(item, reasons[path]))
 
     def _within_limit(self, paths: Sequence[bytes], folders: Container[bytes]) -> Sequence[bytes]:
@@ -247,7 +251,7 @@ class Runner:
                 turn.cancel()
         return turn.done() and not turn.cancelled()
 
-    async def _next_batch(self) -> list[Item]:
+    async def _next_batch(self) -> list[BatchFile]:
         if not self._suspects and not self._page and not self._exhausted:
             await self._read_page()
         if self._suspects:
@@ -264,10 +268,10 @@ class Runner:
         if self._stored.request.skip_existing:
             known = await self._catalogue.known([file.path for file in found])
         self._page.extend(
-            Item(file.n, file.path, known.get(file.path, frozenset())) for file in found
+            BatchFile(file.n, file.path, known.get(file.path, frozenset())) for file in found
         )
 
-    def _begin(self, batch: list[Item]) -> None:
+    def _begin(self, batch: list[BatchFile]) -> None:
         turn = contextlib.ExitStack()
         turn.callback(self._around.turns.release)
         task = asyncio.create_task(self._do(batch, turn))
@@ -278,7 +282,7 @@ class Runner:
         self._session.begun(shown(batch[0].path), time.time())
         self._announcer.changed()
 
-    async def _do(self, batch: list[Item], turn: contextlib.ExitStack) -> None:
+    async def _do(self, batch: list[BatchFile], turn: contextlib.ExitStack) -> None:
         try:
             with turn:
                 report = await self._around.work.do(self._root, batch)
@@ -295,7 +299,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the session's task raises it
             self._failed = error
 
-    async def _record_whole(self, batch: list[Item], report: Report) -> None:
+    async def _record_whole(self, batch: list[BatchFile], report: BatchResult) -> None:
         # Dropped between the disk and the count, it would leave an outcome that no snapshot has.
         task = asyncio.current_task()
         assert task is not None
@@ -305,19 +309,19 @@ class Runner:
         finally:
             self._recording.discard(task)
 
-    async def _fail(self, item: Item, message: str) -> None:
+    async def _fail(self, item: BatchFile, message: str) -> None:
         try:
             await self._record_whole([item], failure(item, message))
         except Exception as error:  # noqa: BLE001 - the session's task raises it
             self._failed = error
 
-    def _size_batches(self, report: Report, *, whole: bool) -> None:
+    def _size_batches(self, report: BatchResult, *, whole: bool) -> None:
         if not whole:
             self._batch_files = max(1, report.finished)
         elif report.seconds < BUDGET / 2 and report.finished == self._batch_files:
             self._batch_files = min(2 * self._batch_files, self._around.work.batch_files)
 
-    async def _record(self, batch: Sequence[Item], report: Report) -> None:
+    async def _record(self, batch: Sequence[BatchFile], report: BatchResult) -> None:
         now = time.time()
         first = await self._catalogue.record(
             self._stored.number, report.outcomes, [file for file, _ in report.failed], now

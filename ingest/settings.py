@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.errors import SettingsError
-from ingest.kinds import (
+from ingest.setting_types import (
     COUNT,
     DATE,
     FUNCTION,
@@ -19,7 +19,7 @@ from ingest.kinds import (
     SECONDS,
     SECONDS_OR_0,
     SECRET,
-    Kind,
+    SettingType,
 )
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 PREFIX = "INGEST_"
 
 
-def _setting(default: T, kind: Kind, meaning: str) -> T:
+def _setting(default: T, kind: SettingType, meaning: str) -> T:
     made: T = field(default=default, metadata={"kind": kind, "meaning": meaning})
     return made
 
@@ -116,7 +116,7 @@ class Settings:
         }
 
 
-def _convert(name: str, kind: Kind, value: object) -> Any:
+def _convert(name: str, kind: SettingType, value: object) -> Any:
     try:
         return kind.convert(value)
     except (ValueError, TypeError, OverflowError) as error:

@@ -3,7 +3,7 @@
 from sse.channel import Channel, ClosedError, Frame, Subscriber
 from sse.event import Event, comment, encode, escape_line_breaks
 from sse.parser import EventTooLargeError, Parser
-from sse.streams import Streams, TooManyStreamsError
+from sse.registry import StreamRegistry, TooManyStreamsError
 
 __all__ = [
     "Channel",
@@ -12,7 +12,7 @@ __all__ = [
     "EventTooLargeError",
     "Frame",
     "Parser",
-    "Streams",
+    "StreamRegistry",
     "Subscriber",
     "TooManyStreamsError",
     "comment",

@@ -3,7 +3,7 @@ One HTTP response that follows a channel, https://html.spec.whatwg.org/multipage
 
 Two ways to deliver, the same in what a client sees. `DirectStream`: the publisher steps `send`
 itself, and the stream's own task only waits for the disconnect, so no wake-up stands between a
-frame and its socket. `OwnTaskStream`: the stream's task sends, as a `send` may ask who calls it.
+frame and its socket. `TaskStream`: the stream's task sends, as a `send` may ask who calls it.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sse.asgi import Headers, Message, Receive, Send
-from sse.feed import Feed
-from sse.server import (
+from sse.subscription import Subscription
+from sse.types import Headers, Message, Receive, Send
+from sse.uvicorn import (
     ChunkedCycle,
     Parking,
     abort,
@@ -36,7 +36,7 @@ PARKING_PERIOD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamLimits:
     """
     What one stream may take, in seconds.
 
@@ -58,10 +58,10 @@ class Stream(ABC):
     channel's last frame, at `end()`, when its age is up, and when the client is gone.
     """
 
-    feed: Feed
+    feed: Subscription
     receive: Receive
     send: Send
-    limits: Limits
+    limits: StreamLimits
     clock: Callable[[], float]
     opened_at: float = field(init=False)
     last_sent_at: float = field(init=False)
@@ -268,7 +268,7 @@ async def _rest(coroutine: Coroutine[Any, Any, None], waits_for: object) -> None
 
 
 @dataclass(slots=True, eq=False)
-class OwnTaskStream(Stream):
+class TaskStream(Stream):
     """A stream whose own task sends, while a second one waits for the disconnect."""
 
     _wake: asyncio.Future[None] | None = field(default=None, init=False)

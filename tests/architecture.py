@@ -31,14 +31,14 @@ REQUIREMENTS = {
 """What each part may import besides ours and the standard library."""
 
 EXTRAS = {
-    "ingest/media.py": frozenset({"PIL"}),
+    "ingest/builtin/image.py": frozenset({"PIL"}),
     "cli/bar.py": frozenset({"rich"}),
     "web/metrics.py": frozenset({"prometheus_client"}),
 }
 """The one module that wraps each optional extra; there alone an import may stand in a function."""
 
 PURE = frozenset(
-    {"sse/event.py", "sse/parser.py", "sse/channel.py", "sse/wheel.py", "ingest/session.py"}
+    {"sse/event.py", "sse/parser.py", "sse/channel.py", "sse/timing_wheel.py", "ingest/session.py"}
 )
 """No event loop, clock, chance, file, socket, thread or log: what they need is handed to them."""
 

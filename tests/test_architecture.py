@@ -40,14 +40,18 @@ BREACHES: list[tuple[Rule, str, str]] = [
     (imports_what_is_no_requirement, "web/a.py", "from starlette.types import Scope"),
     (imports_what_is_no_requirement, "ingest/a.py", "from PIL import Image"),
     (does_what_only_app_does, "sse/a.py", "from uvicorn.server import Server"),
-    (does_what_only_app_does, "ingest/store.py", "def f():\n return os.environ['A']"),
+    (does_what_only_app_does, "ingest/manager.py", "def f():\n return os.environ['A']"),
     (does_what_only_app_does, "ingest/settings.py", "def f():\n logging.basicConfig()"),
     (does_what_only_app_does, "ingest/a.py", "from os import getenv as g"),
     (does_what_only_app_does, "web/a.py", "import logging.config"),
     (does_what_only_app_does, "web/a.py", "def f():\n logging.basicConfig()"),
     (does_what_only_app_does, "web/a.py", "def f():\n logger.setLevel(10)"),
     (imports_inside_a_function, "app.py", "def main():\n import uvicorn"),
-    (imports_inside_a_function, "ingest/media.py", "async def f():\n from ingest import session"),
+    (
+        imports_inside_a_function,
+        "ingest/builtin/image.py",
+        "async def f():\n from ingest import session",
+    ),
     (imports_inside_a_function, "web/a.py", "class A:\n def f(self):\n  import os"),
     (works_at_import, "web/a.py", "register()"),
     (works_at_import, "web/a.py", "try:\n import a\nexcept ImportError:\n register()"),
@@ -106,7 +110,7 @@ def test_rule_lets_plain_code_pass(rule: Rule) -> None:
 
 def test_extra_may_be_imported_late_where_it_is_wrapped() -> None:
     """The service runs without Pillow, so one module imports it when it is needed."""
-    module = Module("ingest/media.py", ast.parse("def f():\n from PIL import Image"))
+    module = Module("ingest/builtin/image.py", ast.parse("def f():\n from PIL import Image"))
     assert not [breach for rule in RULES for breach in rule(module)]
 
 

@@ -12,10 +12,10 @@ from typing import Any, cast
 import pytest
 
 from cli import arguments
-from ingest import Request, Settings, __version__
+from ingest import IngestRequest, Settings, __version__
+from ingest.manager import SessionStatistics
 from ingest.session import Session
-from ingest.store import Statistics
-from sse import Streams
+from sse import StreamRegistry
 from web import errors
 from web.errors import HTTPError
 from web.metrics import Metrics
@@ -76,7 +76,7 @@ def test_setting_is_documented_with_its_default(field: Any) -> None:
     assert row == spoken.get(field.name, wanted)
 
 
-@pytest.mark.parametrize("field", fields(Request), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", fields(IngestRequest), ids=lambda field: field.name)
 def test_field_of_a_start_is_documented_with_its_default(field: Any) -> None:
     """Each field of a start request has a row, with the default that it has."""
     (row,) = re.findall(rf"^\| `{field.name}` \| [^|]+ \| `(.+?)` \|", text("api.md"), re.MULTILINE)
@@ -117,10 +117,10 @@ def test_metrics_are_documented() -> None:
     """Each metric has a row, and each row is a metric that there is."""
 
     class Nothing:
-        def statistics(self) -> Statistics:
-            return Statistics({}, {}, {}, 0)
+        def statistics(self) -> SessionStatistics:
+            return SessionStatistics({}, {}, {}, 0)
 
-    made = Metrics(cast("Any", Nothing()), Streams())
+    made = Metrics(cast("Any", Nothing()), StreamRegistry())
     found = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in made._registry.collect()

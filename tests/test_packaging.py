@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ingest import __version__
-from tests.e2e.server import DEADLINE, RUNNING, until
+from tests.support.server import DEADLINE, RUNNING, until
 
 pytestmark = pytest.mark.e2e
 

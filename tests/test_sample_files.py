@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from ingest.batch import Item, run_batch
-from ingest.media import ImageError
-from ingest.process import process_file
+from ingest.builtin.image import ImageError
+from ingest.builtin.process_file import process_file
+from ingest.execution.batch import BatchFile, run_batch
 
 SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "sample_files.py"
 
@@ -76,7 +76,7 @@ def test_built_in_processor_is_recorded_as_if_it_were_checked(
     """What is known to be sound is not looked through for each file; the record is the same."""
     script.write(tmp_path)
     paths = [os.fsencode(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*.*"))]
-    items = [Item(n, path) for n, path in enumerate(paths)]
+    items = [BatchFile(n, path) for n, path in enumerate(paths)]
     own = run_batch(process_file, str(tmp_path), items, 60.0)
     checked = run_batch(partial(process_file), str(tmp_path), items, 60.0)
     assert own.finished == len(items) > 50

@@ -11,24 +11,24 @@ import orjson
 
 from ingest.errors import IngestError, InvalidRequestError
 from ingest.outcome import AsyncProcessor, Processor
-from ingest.request import Request as IngestRequest
+from ingest.request import IngestRequest
 from ingest.session import Snapshot
 from ingest.settings import Settings
-from sse import Streams
-from sse.asgi import Headers, Receive, Scope, Send
-from sse.server import abort, drop_unread
+from sse import StreamRegistry
+from sse.types import Headers, Receive, Scope, Send
+from sse.uvicorn import abort, drop_unread
 from web import response as responses
 from web.errors import ClientGoneError, HTTPError, UnavailableError
 from web.guard import Guard
+from web.long_poll import LongPoll
 from web.metrics import Metrics, has_metrics
-from web.polling import Polling
-from web.reports import MEDIA_TYPES, written
+from web.report import MEDIA_TYPES, written
 from web.request import Request, clean_for_log, readings, with_slash
 from web.response import Response
 from web.routes import RETRY_AFTER, Routes
 from web.sessions import LocalSessions, Sessions
+from web.sign_in import sign_in
 from web.signals import SignalChain
-from web.signin import sign_in
 from web.static import Static
 
 logger = logging.getLogger("web")
@@ -52,7 +52,7 @@ class Parts:
         self.loop = loop
         self.sessions = sessions
         self.guard = Guard(settings)
-        self.streams = Streams(
+        self.streams = StreamRegistry(
             heartbeat=settings.heartbeat,
             retry_ms=settings.retry,
             send_timeout=settings.send_timeout,
@@ -60,7 +60,7 @@ class Parts:
             limit=settings.max_streams,
             on_shutdown=on_shutdown,
         )
-        self.polling = Polling(settings)
+        self.polling = LongPoll(settings)
         self.static = Static()
         self.metrics = Metrics(sessions, self.streams) if has_metrics() else None
         if self.metrics is not None:

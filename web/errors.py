@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sse.asgi import Headers
+from sse.types import Headers
 
 
 class HTTPError(Exception):
@@ -40,7 +40,7 @@ class ForbiddenError(HTTPError):
     status = 403
 
 
-class NotFoundError(HTTPError):
+class RouteNotFoundError(HTTPError):
     """No such route."""
 
     status = 404
@@ -59,7 +59,7 @@ class RequestTimeoutError(HTTPError):
 
 
 class GoneError(HTTPError):
-    """Polling has had its day."""
+    """LongPoll has had its day."""
 
     status = 410
 

@@ -5,7 +5,7 @@ import hmac
 from urllib.parse import urlsplit
 
 from ingest.settings import Settings
-from sse.asgi import Headers
+from sse.types import Headers
 from web.errors import ForbiddenError, MisdirectedRequestError, UnauthorizedError
 from web.request import Request
 from web.response import Response

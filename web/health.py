@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from ingest.errors import IngestError
-from sse import Streams
+from sse import StreamRegistry
 from web.response import Response, json
 from web.sessions import Sessions
 
@@ -25,7 +25,10 @@ class Health:
     """
 
     def __init__(
-        self, sessions: Sessions, streams: Streams, clock: Callable[[], float] = time.monotonic
+        self,
+        sessions: Sessions,
+        streams: StreamRegistry,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sessions = sessions
         self._streams = streams

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sse import Streams
+from sse import StreamRegistry
 from web.request import Request
 from web.response import NO_STORE, Response
 from web.sessions import Sessions
@@ -47,7 +47,7 @@ class Metrics:
     """
 
     def __init__(
-        self, sessions: Sessions, streams: Streams, clock: Callable[[], float] = time.time
+        self, sessions: Sessions, streams: StreamRegistry, clock: Callable[[], float] = time.time
     ) -> None:
         self._clock = clock
         self._registry = CollectorRegistry()
@@ -116,7 +116,7 @@ class Metrics:
 class _Counts:
     """Reads what sessions and streams have counted themselves."""
 
-    def __init__(self, sessions: Sessions, streams: Streams) -> None:
+    def __init__(self, sessions: Sessions, streams: StreamRegistry) -> None:
         self._sessions = sessions
         self._streams = streams
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 
-from sse.asgi import Receive, Scope, Send
+from sse.types import Receive, Scope, Send
 from web.errors import (
     BadRequestError,
     ClientGoneError,

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from sse.asgi import Headers, Message
-from sse.server import abort
+from sse.types import Headers, Message
+from sse.uvicorn import abort
 from web.errors import ClientGoneError
 from web.request import Request
 

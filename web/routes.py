@@ -7,21 +7,21 @@ from typing import TypeAlias
 
 import orjson
 
-from ingest.request import Request as IngestRequest
-from sse import Streams, TooManyStreamsError
-from sse.asgi import Headers
+from ingest.request import IngestRequest
+from sse import StreamRegistry, TooManyStreamsError
+from sse.types import Headers
 from web.errors import (
     ClientGoneError,
     MethodNotAllowedError,
-    NotFoundError,
+    RouteNotFoundError,
     UnavailableError,
     UnprocessableError,
 )
 from web.guard import Guard
 from web.health import Health
+from web.long_poll import LongPoll, wait_seconds
 from web.metrics import Metrics
-from web.polling import Polling, wait_seconds
-from web.reports import MEDIA_TYPES, written
+from web.report import MEDIA_TYPES, written
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
 from web.sessions import Sessions
@@ -45,8 +45,8 @@ class Routes:
     def __init__(
         self,
         sessions: Sessions,
-        streams: Streams,
-        polling: Polling,
+        streams: StreamRegistry,
+        polling: LongPoll,
         static: Static,
         guard: Guard,
         metrics: Metrics | None = None,
@@ -96,7 +96,7 @@ class Routes:
         Call the handler of `request`.
 
         Raises:
-            NotFoundError, MethodNotAllowedError: there is none.
+            RouteNotFoundError, MethodNotAllowedError: there is none.
             HTTPError, IngestError: what the handler refuses.
         """
         folder, _, name = request.path.rpartition("/")
@@ -104,7 +104,7 @@ class Routes:
         if methods is None:
             methods = self._below.get(folder) if name else None
         if methods is None:
-            raise NotFoundError(f"no route {request.path!r}; the API is below {API}/")
+            raise RouteNotFoundError(f"no route {request.path!r}; the API is below {API}/")
         method = "GET" if request.method == "HEAD" else request.method
         handler = methods.get(method)
         if handler is None:
@@ -129,7 +129,7 @@ class Routes:
 
     async def _measured(self, request: Request, _: str) -> Response:
         if self._metrics is None:
-            raise NotFoundError("no metrics are kept; install the extra `metrics`")
+            raise RouteNotFoundError("no metrics are kept; install the extra `metrics`")
         return self._metrics.response(request)
 
     async def _process(self, request: Request, _: str) -> Response:

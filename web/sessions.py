@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
-from ingest.catalogue import Recorded
+from ingest.catalogue.sqlite import OutcomeRecord
 from ingest.errors import NotFoundError
+from ingest.manager import SessionManager, SessionStatistics
 from ingest.outcome import AsyncProcessor, Processor
-from ingest.request import Request
+from ingest.request import IngestRequest
 from ingest.session import FileError
 from ingest.settings import Settings
-from ingest.store import Statistics, Store
 from sse import Channel, Frame, escape_line_breaks
 
 
@@ -34,7 +34,7 @@ class Sessions(Protocol):
     async def close(self) -> None:
         """Stop, so that the next `open` can go on."""
 
-    async def start(self, request: Request, key: str | None = None) -> str:
+    async def start(self, request: IngestRequest, key: str | None = None) -> str:
         """Start a session and give its id; a repeated `key` gives the first one's."""
 
     async def cancel(self, session_id: str) -> bool:
@@ -49,7 +49,7 @@ class Sessions(Protocol):
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
         """List errors numbered above `n`, a thousand at most; and tell how many there are."""
 
-    async def report(self, session_id: str) -> AsyncIterator[list[Recorded]]:
+    async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
         """Give what is recorded of each file, a page at a time."""
 
     async def directories(self, path: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Sessions(Protocol):
     async def check(self) -> None:
         """Raise an `IngestError` if a session that is started now could not run."""
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> SessionStatistics:
         """Count sessions and files."""
 
     def observe(self, delivered: Callable[[bytes], None]) -> None:
@@ -76,7 +76,9 @@ class LocalSessions:
         executor: Executor | None = None,
     ) -> None:
         self._channels: dict[str, Channel] = {}
-        store = Store(settings, self._publish, self._forget, process=process, executor=executor)
+        store = SessionManager(
+            settings, self._publish, self._forget, process=process, executor=executor
+        )
         self._store = store
         self.open = store.open
         self.close = store.close

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sse.asgi import Headers
-from web.errors import NotFoundError
+from sse.types import Headers
+from web.errors import RouteNotFoundError
 from web.request import Request
 from web.response import Response
 
@@ -62,11 +62,11 @@ class Static:
         Answer with a file.
 
         Raises:
-            NotFoundError: there is none of this name.
+            RouteNotFoundError: there is none of this name.
         """
         file = self._files.get(name)
         if file is None:
-            raise NotFoundError("no such file")
+            raise RouteNotFoundError("no such file")
         return _answer(request, file)
 
     def description(self, request: Request) -> Response:

@@ -5,8 +5,8 @@ from typing import Any
 
 from benchmarks.servers.asgi import run
 from benchmarks.servers.load import Load, Target
-from sse import Channel, Frame, Streams
-from sse.asgi import Receive, Scope, Send
+from sse import Channel, Frame, StreamRegistry
+from sse.types import Receive, Scope, Send
 
 
 class Turn:
@@ -44,7 +44,7 @@ class Fanout:
 
 def make(load: Load) -> tuple[Any, Target]:
     fanout = Fanout()
-    streams = Streams(heartbeat=load.heartbeat)
+    streams = StreamRegistry(heartbeat=load.heartbeat)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from ingest import Settings
-from sse.asgi import Receive, Scope, Send
+from sse.types import Receive, Scope, Send
 from web import Application, create_app
 
 TICK = 0.001

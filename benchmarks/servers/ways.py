@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from benchmarks.servers.asgi import run
 from benchmarks.servers.load import Load, Target
 from sse import Frame
-from sse.asgi import Receive, Scope, Send
+from sse.types import Receive, Scope, Send
 
 START = {
     "type": "http.response.start",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.bar import Bar
-from cli.display import Follower, JsonLines, Lines, choose
-from tests.cli.snapshots import Remembered, error, snapshot
+from cli.display import JsonLines, Lines, SessionPrinter, choose
+from tests.support.snapshots import Remembered, error, snapshot
 
 
 def test_lines_tell_each_tenth_once() -> None:
@@ -56,7 +56,7 @@ def test_json_is_a_line_for_each_snapshot() -> None:
 def test_failed_file_is_shown_once() -> None:
     """Snapshots repeat their errors; people are told of each once."""
     display = Remembered()
-    follower = Follower(display)
+    follower = SessionPrinter(display)
     follower.snapshot(snapshot(errors=[error(1, "a")]))
     follower.snapshot(snapshot(errors=[error(1, "a"), error(2, "b")]))
     assert display.failures == ["a: bad", "b: bad"]
@@ -64,7 +64,7 @@ def test_failed_file_is_shown_once() -> None:
 
 def test_errors_between_snapshots_are_asked_for() -> None:
     """Of errors that went by between two snapshots the number of the last one known is told."""
-    follower = Follower(Remembered())
+    follower = SessionPrinter(Remembered())
     follower.snapshot(snapshot(errors=[error(1)]))
     late = snapshot(errors=[error(n) for n in range(1, 31)], total=100)
     assert follower.missing_after(late) == 1
@@ -75,14 +75,16 @@ def test_errors_between_snapshots_are_asked_for() -> None:
 def test_errors_that_cannot_be_had_are_counted() -> None:
     """Where nobody can tell which files failed, it is said at least how many."""
     display = Remembered()
-    Follower(display).snapshot(snapshot(errors=[error(n) for n in range(1, 1031)], total=2000))
+    SessionPrinter(display).snapshot(
+        snapshot(errors=[error(n) for n in range(1, 1031)], total=2000)
+    )
     assert display.failures[0] == "1,020 more: the report has them"
     assert len(display.failures) == 11
 
 
 def test_exit_status_is_the_last_snapshots() -> None:
     """A session that was not seen to its end did not succeed."""
-    follower = Follower(Remembered())
+    follower = SessionPrinter(Remembered())
     follower.snapshot(snapshot(done=10))
     assert follower.exit_status == 1
     follower.snapshot(snapshot("completed", done=10))

@@ -5,8 +5,8 @@ import json
 import pytest
 
 import app
-from tests.cli.scripted import answer, scripted, stream
-from tests.cli.snapshots import error, snapshot
+from tests.support.scripted_server import answer, scripted, stream
+from tests.support.snapshots import error, snapshot
 
 
 def test_watch_shows_a_session_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:

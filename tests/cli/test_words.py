@@ -3,7 +3,7 @@
 import pytest
 
 from cli.words import exit_status, in_words, printable
-from tests.cli.snapshots import error, snapshot
+from tests.support.snapshots import error, snapshot
 
 
 @pytest.mark.parametrize(

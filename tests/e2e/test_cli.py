@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.server import DEADLINE, ROOT, Server, serve, until
-from tests.e2e.tools import need
+from tests.support.server import DEADLINE, ROOT, Server, serve, until
+from tests.support.tools import need
 
 pytestmark = pytest.mark.e2e
 
-PROCESSOR = "tests.e2e.processors:told"
+PROCESSOR = "tests.support.processors:told"
 HOSTILE = "a\x1b[2J\x1b]0;pwned\x07\n\u202eb.txt"
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 

@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from ingest import Settings
-from tests.e2e.gated import permit
-from tests.e2e.http2 import DEADLINE
-from tests.e2e.proxy_servers import DEPLOY, ROOT, Child, Upstream, free_port
-from tests.e2e.server import until
 from tests.e2e.test_prefixes import KEPT, REDIRECT, STRIPPED
-from tests.e2e.tools import need
+from tests.support.gated import permit
+from tests.support.http2 import DEADLINE
+from tests.support.proxy_servers import DEPLOY, ROOT, Child, Upstream, free_port
+from tests.support.server import until
+from tests.support.tools import need
 
 pytestmark = pytest.mark.e2e
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.gated import permit
-from tests.e2e.server import DEADLINE, ROOT, Server, read_to_end, read_until, until
+from tests.support.gated import permit
+from tests.support.server import DEADLINE, ROOT, Server, read_to_end, read_until, until
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +35,7 @@ def hosting(folder: Path, host: str, *flags: str) -> Iterator[Server]:
     for n in range(FILES):
         (letters / f"{n}.txt").write_text(str(n))
     path = f"{ROOT}:{ROOT / 'examples'}"
-    command = ["uvicorn", "tests.e2e.held_host:app", "--port", "0", *flags]
+    command = ["uvicorn", "tests.support.held_host:app", "--port", "0", *flags]
     server = Server(folder, command, HOST=host, PYTHONPATH=path)
     try:
         server.wait_until_up()
@@ -138,7 +138,7 @@ def test_example_serves_flows_and_ends(tmp_path: Path, host: str, lifespan: str)
 
 def test_host_without_any_lifespan_leaves_nothing(tmp_path: Path) -> None:
     """A host that never thought of the lifespan is served, and its workers go when it goes."""
-    with hosting(tmp_path, "tests.e2e.hosts:forgetful") as server:
+    with hosting(tmp_path, "tests.support.hosts:forgetful") as server:
         stream_url = begin(server)["stream_url"]
         until(lambda: len(server.children()) >= 2)
         workers = server.children()
@@ -158,13 +158,13 @@ def test_prefix_of_a_proxy_is_in_front_of_the_mount(
     tmp_path: Path, host: str, flags: tuple[str, ...]
 ) -> None:
     """Whoever is told of the path that a proxy strips, clients are given it and the mount's."""
-    with hosting(tmp_path, f"tests.e2e.hosts:{host}", *flags) as server:
+    with hosting(tmp_path, f"tests.support.hosts:{host}", *flags) as server:
         check_addresses(server, outer="/api")
 
 
 def test_middleware_of_every_kind_lets_streams_flow(tmp_path: Path) -> None:
     """Compression, request-and-response middleware, cancel scopes: no stream is held or lost."""
-    with hosting(tmp_path, "tests.e2e.hosts:behind_everything") as server:
+    with hosting(tmp_path, "tests.support.hosts:behind_everything") as server:
         check_flow(server, begin(server)["stream_url"])
         url = begin(server)["stream_url"]
         check_leaving(server, url)
@@ -173,7 +173,7 @@ def test_middleware_of_every_kind_lets_streams_flow(tmp_path: Path) -> None:
 
 def test_compressed_stream_flows(tmp_path: Path) -> None:
     """A compressor that ends its block with each piece holds no event back."""
-    with hosting(tmp_path, "tests.e2e.hosts:compressing_litestar") as server:
+    with hosting(tmp_path, "tests.support.hosts:compressing_litestar") as server:
         url = f"http://127.0.0.1:{server.port}{begin(server)['stream_url']}"
         headers = {"Accept-Encoding": "gzip"}
         with httpx.stream("GET", url, headers=headers, timeout=DEADLINE) as answer:

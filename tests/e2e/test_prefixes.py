@@ -9,8 +9,8 @@ from types import MappingProxyType
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import Tabs, badge, chromium, complete
-from tests.e2e.proxy_servers import Child, Site, Upstream, caddy, deployed_nginx, haproxy
+from tests.support.browser import Tabs, badge, chromium, complete
+from tests.support.proxy_servers import Child, Site, Upstream, caddy, deployed_nginx, haproxy
 
 pytestmark = pytest.mark.e2e
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from sse import Parser
-from tests.e2e.http2 import DEADLINE, Http2
-from tests.e2e.proxy_servers import (
+from tests.support.http2 import DEADLINE, Http2
+from tests.support.proxy_servers import (
     HEARTBEAT,
     PLAIN_NGINX,
     Child,
@@ -26,7 +26,7 @@ from tests.e2e.proxy_servers import (
     haproxy,
     nginx,
 )
-from tests.e2e.server import until
+from tests.support.server import until
 
 pytestmark = pytest.mark.e2e
 

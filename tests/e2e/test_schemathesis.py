@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import serve
+from tests.support.server import serve
 
 pytestmark = pytest.mark.e2e
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sse import Parser
-from tests.e2e.server import DEADLINE, Server, read_to_end, read_until, serve, until
+from tests.support.server import DEADLINE, Server, read_to_end, read_until, serve, until
 
 pytestmark = pytest.mark.e2e
 
@@ -25,7 +25,7 @@ SERVERS = [
     ("--http", "h11", "--loop", "asyncio"),
 ]
 EITHER_PARSER = [("--http", "httptools"), ("--http", "h11")]
-SLOW = {"INGEST_PROCESSOR": "tests.e2e.slow:wait", "INGEST_WORKERS": "2"}
+SLOW = {"INGEST_PROCESSOR": "tests.support.slow:wait", "INGEST_WORKERS": "2"}
 
 GONE_WITHIN = 1.5
 """Seconds from the signal to the end of the process."""
@@ -106,7 +106,7 @@ def is_alive(pid: int) -> bool:
 def test_client_that_never_reads_holds_up_nothing(tmp_path: Path, command: str) -> None:
     """A stream that nobody reads, an upload that stops half way: the server goes all the same."""
     settings = {
-        "INGEST_PROCESSOR": "tests.e2e.slow:tell_much", "INGEST_MIN_INTERVAL": "0",
+        "INGEST_PROCESSOR": "tests.support.slow:tell_much", "INGEST_MIN_INTERVAL": "0",
     }  # fmt: skip
     with serve(with_files(tmp_path, 300), command=command, **settings) as server:
         session_id = server.start()

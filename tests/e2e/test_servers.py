@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from ingest import Settings
-from tests.e2e.gated import permit, wait_for_permit
-from tests.e2e.page_server import free_port
-from tests.e2e.server import DEADLINE, ROOT, Server, read_to_end, read_until, until
+from tests.support.gated import permit, wait_for_permit
+from tests.support.page_server import free_port
+from tests.support.server import DEADLINE, ROOT, Server, read_to_end, read_until, until
 from web import create_app
 
 pytestmark = pytest.mark.e2e
@@ -38,7 +38,7 @@ SERVERS = {
 GONE_WITHIN = 1.5
 """Seconds from the signal to the end of the process."""
 
-HELD = {"INGEST_PROCESSOR": "tests.e2e.slow:wait", "INGEST_WORKERS": "1"}
+HELD = {"INGEST_PROCESSOR": "tests.support.slow:wait", "INGEST_WORKERS": "1"}
 
 
 @contextlib.contextmanager
@@ -108,7 +108,7 @@ def test_clients_that_go_leave_no_stream_and_no_traceback(tmp_path: Path, name: 
     held = {
         **HELD,
         "INGEST_HEARTBEAT": "0.02",
-        "INGEST_PROCESSOR": "tests.e2e.gated:wait_for_permit",
+        "INGEST_PROCESSOR": "tests.support.gated:wait_for_permit",
     }
     with serving(tmp_path, SERVERS[name], held) as server:
         session_id = server.start()
@@ -158,7 +158,7 @@ def test_reload_ends_streams_and_goes_on_with_the_session(tmp_path: Path) -> Non
     (code / "host.py").write_text("from app import app")
     command = ["uvicorn", "host:app", "--app-dir", "code", "--port", PORT]
     command += ["--reload", "--reload-dir", "code", "--reload-delay", "0.1"]
-    settings = {"INGEST_PROCESSOR": "tests.e2e.gated:wait_for_permit", "INGEST_WORKERS": "1"}
+    settings = {"INGEST_PROCESSOR": "tests.support.gated:wait_for_permit", "INGEST_WORKERS": "1"}
     with serving(tmp_path, command, settings) as server:
         session_id = server.start()
         with server.stream(session_id) as watching:

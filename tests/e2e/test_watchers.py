@@ -11,8 +11,8 @@ import httpx
 import httpx_sse
 import pytest
 
-from tests.e2e.page_server import Server
-from tests.e2e.tools import need
+from tests.support.page_server import Server
+from tests.support.tools import need
 
 pytestmark = pytest.mark.e2e
 

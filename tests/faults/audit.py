@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from ingest.catalogue import FILES
+from ingest.catalogue.sqlite import FILES
 from tests.faults.server import Server
 from tests.faults.tree import Tree
 

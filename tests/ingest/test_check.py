@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ExecutorError
-from ingest.pool import WorkerPool
-from ingest.work import AsyncWork, ExecutorWork
+from ingest.execution.backends import EventLoopBackend, ExecutorBackend
+from ingest.workers.pool import WorkerPool
 
 
 def nothing(path: Path) -> None:
@@ -25,7 +25,7 @@ def test_pool_with_workers_is_well() -> None:
     pool = WorkerPool(1)
     try:
         pool.start()
-        asyncio.run(ExecutorWork(pool, nothing, 1, None).check())
+        asyncio.run(ExecutorBackend(pool, nothing, 1, None).check())
     finally:
         pool.kill()
 
@@ -33,11 +33,11 @@ def test_pool_with_workers_is_well() -> None:
 def test_pool_that_can_start_none_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says why; and the very question makes it try again, so that it does not stay so."""
     pool = WorkerPool(1)
-    work = ExecutorWork(pool, nothing, 1, None)
+    work = ExecutorBackend(pool, nothing, 1, None)
     try:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", "/no/such/python")
-            patch.setattr("ingest.dispatcher.RETRY_PAUSE", 0.01)
+            patch.setattr("ingest.workers.supervisor.RETRY_PAUSE", 0.01)
             with pytest.raises(ExecutorError, match="no worker process can be started"):
                 asyncio.run(work.check())
         asyncio.run(work.check())
@@ -50,12 +50,12 @@ def test_pool_that_was_closed_is_not() -> None:
     pool = WorkerPool(1)
     pool.kill()
     with pytest.raises(ExecutorError):
-        asyncio.run(ExecutorWork(pool, nothing, 1, None).check())
+        asyncio.run(ExecutorBackend(pool, nothing, 1, None).check())
 
 
 def test_others_are_trusted() -> None:
     """Of a foreign executor nothing is known, and the event loop is where one asks."""
     with ThreadPoolExecutor(1) as threads:
-        asyncio.run(ExecutorWork(threads, nothing, 1, 1.0).check())
+        asyncio.run(ExecutorBackend(threads, nothing, 1, 1.0).check())
     with ThreadPoolExecutor(1) as threads:
-        asyncio.run(AsyncWork(nothing_async, 1, 1.0, threads).check())
+        asyncio.run(EventLoopBackend(nothing_async, 1, 1.0, threads).check())

@@ -10,9 +10,8 @@ import pytest
 
 from ingest.discovery import Chunk, discover, identities, list_directories, resolve
 from ingest.errors import ForbiddenError, IngestError, InvalidRequestError, NotFoundError
-from ingest.request import Request
-
-from .harness import fill, path_of
+from ingest.request import IngestRequest
+from tests.support.ingest import fill, path_of
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def test_folders_are_not_entered_without_recursion(root: Path) -> None:
 def test_pattern_is_held_against_the_name_alone(root: Path) -> None:
     """The folders on the way need not match; names in odd bytes may."""
     fill(root, [b"sub.txt/a.jpg", b"sub.txt/b.TXT", b"\xff.txt"])
-    matches = Request(pattern="*.txt").matcher()
+    matches = IngestRequest(pattern="*.txt").matcher()
     assert find(root, matches=matches) == [b"sub.txt/b.TXT", b"\xff.txt"]
 
 

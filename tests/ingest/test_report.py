@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from ingest.catalogue import Recorded
+from ingest.catalogue.sqlite import OutcomeRecord
 from ingest.report import FIELDS, csv_header, csv_rows, ndjson
 
-DONE = Recorded(
+DONE = OutcomeRecord(
     1, b"a/b.txt", "done", None, 5, 1_764_000_000_123_456_789, "0f", "text/plain",
     '{"x":"\u00e4,\\"y\\""}', '{"bytes":5}',
 )  # fmt: skip
-FAILED = Recorded(2, b"\xff\nc", "error", "two, words", None, None, None, None, None, None)
+FAILED = OutcomeRecord(2, b"\xff\nc", "error", "two, words", None, None, None, None, None, None)
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\uff1d1"]
 
 
-def table(*rows: Recorded) -> list[dict[str, str]]:
+def table(*rows: OutcomeRecord) -> list[dict[str, str]]:
     text = (csv_header() + csv_rows(rows)).decode()
     return list(csv.DictReader(io.StringIO(text, newline="")))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import InvalidRequestError
-from ingest.request import Request
+from ingest.request import IngestRequest
 
 BAD = {
     "directory": ["", "a\0b", 5, None, ["."]],
@@ -22,7 +22,7 @@ BAD = {
 
 
 def matches(pattern: str, name: str | bytes) -> bool:
-    matcher = Request(pattern=pattern).matcher()
+    matcher = IngestRequest(pattern=pattern).matcher()
     return matcher is None or matcher.match(os.fsdecode(name)) is not None
 
 
@@ -32,7 +32,7 @@ def matches(pattern: str, name: str | bytes) -> bool:
 def test_wrong_value_is_named_by_its_field(name: str, value: Any) -> None:
     """No field takes what only looks like its type: 1 is no boolean, and true is no number."""
     with pytest.raises(InvalidRequestError) as told:
-        Request.from_mapping({name: value})
+        IngestRequest.from_mapping({name: value})
     assert list(told.value.fields) == [name]
 
 
@@ -40,14 +40,14 @@ def test_all_wrong_fields_are_named_at_once() -> None:
     """Nobody corrects a request field by field; an unknown field is one of the wrong ones."""
     wrong: dict[str, Any] = {name: values[0] for name, values in BAD.items()}
     with pytest.raises(InvalidRequestError) as told:
-        Request.from_mapping({**wrong, "colour": "red"})
+        IngestRequest.from_mapping({**wrong, "colour": "red"})
     assert set(told.value.fields) == {*BAD, "colour"}
 
 
 def test_request_survives_its_way_through_the_catalogue() -> None:
     """What is written as JSON and read back is the same request."""
-    request = Request(directory="a/\u00e9", pattern="*.x", max_files=2**53, retry_of="s")
-    assert Request(**orjson.loads(orjson.dumps(request.to_mapping()))) == request
+    request = IngestRequest(directory="a/\u00e9", pattern="*.x", max_files=2**53, retry_of="s")
+    assert IngestRequest(**orjson.loads(orjson.dumps(request.to_mapping()))) == request
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_pattern_is_globs_on_the_whole_name(pattern: str, name: str | bytes, tak
 def test_every_pattern_compiles_or_is_refused(pattern: str, name: str) -> None:
     """No text makes the compiler of patterns raise or warn."""
     try:
-        request = Request(pattern=pattern)
+        request = IngestRequest(pattern=pattern)
     except InvalidRequestError:
         return
     matcher = request.matcher()

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from ingest import runner as runner_module
-from ingest.batch import Item, Report, run_batch
-from ingest.catalogue import Catalogue
+from ingest.catalogue.sqlite import Catalogue
 from ingest.discovery import Chunk, discover
 from ingest.errors import CatalogueError, ExecutorError, NotFoundError
-from ingest.request import Request
+from ingest.execution.backends import BatchError
+from ingest.execution.batch import BatchFile, BatchResult, run_batch
+from ingest.manager import SessionManager
+from ingest.request import IngestRequest
 from ingest.settings import Settings
-from ingest.store import Store
-from ingest.work import BatchError
+from tests.support.ingest import Gate, Snapshot, Watcher, die_of_poison, fill, opened, recorded
+from tests.support.running import run, settle
 
-from .harness import Gate, Snapshot, Watcher, die_of_poison, fill, opened, recorded, run, settle
-
-EVERY = Request()
+EVERY = IngestRequest()
 
 
 @pytest.fixture
@@ -57,27 +57,27 @@ class Hand:
     def __init__(self, concurrency: int = 1, batch_files: int = 8) -> None:
         self.concurrency = concurrency
         self.batch_files = batch_files
-        self.batches: list[Sequence[Item]] = []
+        self.batches: list[Sequence[BatchFile]] = []
 
-    async def do(self, root: str, items: Sequence[Item]) -> Report:
+    async def do(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
         self.batches.append(items)
         return await self.answer(root, items)
 
-    async def answer(self, root: str, items: Sequence[Item]) -> Report:
+    async def answer(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
         return run_batch(lambda _: None, root, items, 10.0)
 
 
 def hand_over(work: Hand, monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Have the stores of this test use the hand's work."""
 
-    async def make_work(*_: object) -> Hand:
+    async def select_backend(*_: object) -> Hand:
         return work
 
-    monkeypatch.setattr("ingest.store.make_work", make_work)
+    monkeypatch.setattr("ingest.manager.select_backend", select_backend)
     return work
 
 
-def turns(store: Store) -> int:
+def turns(store: SessionManager) -> int:
     """How many batches could begin now."""
     assert store._around is not None
     return store._around.turns._value
@@ -87,37 +87,28 @@ def turns(store: Store) -> int:
 
 
 @pytest.mark.parametrize("min_interval", [0.0, 0.005])
-def test_every_snapshot_of_a_session_is_consistent(
+async def test_every_snapshot_of_a_session_is_consistent(
     settings: Settings, root: Path, min_interval: float
 ) -> None:
     """Files that are done, fail and are skipped: counts add up in each frame, none goes back."""
     fill(root, [*names(300), *(f"bad/{n}" for n in names(40))])
 
-    async def main() -> None:
-        options = Settings(
-            root=root, database=settings.database, workers=2, min_interval=min_interval
-        )
-        async with opened(options, process=bad_below_bad) as (store, watcher):
-            first = await watcher.end(await store.start(EVERY))
-            assert (first["stats"]["done"], first["stats"]["errors"]) == (300, 40)
-            assert first["stats"]["metadata_extracted"] == 300
-            second = await watcher.end(await store.start(Request(skip_existing=True)))
-            assert (second["stats"]["skipped_existing"], second["stats"]["errors"]) == (300, 40)
-            await settle()
-            assert turns(store) == 2 * 2
-
-    run(main())
+    options = Settings(root=root, database=settings.database, workers=2, min_interval=min_interval)
+    async with opened(options, process=bad_below_bad) as (store, watcher):
+        first = await watcher.end(await store.start(EVERY))
+        assert (first["stats"]["done"], first["stats"]["errors"]) == (300, 40)
+        assert first["stats"]["metadata_extracted"] == 300
+        second = await watcher.end(await store.start(IngestRequest(skip_existing=True)))
+        assert (second["stats"]["skipped_existing"], second["stats"]["errors"]) == (300, 40)
+        await settle()
+        assert turns(store) == 2 * 2
 
 
-def test_session_without_files_is_completed(settings: Settings) -> None:
+async def test_session_without_files_is_completed(settings: Settings) -> None:
     """Nothing found is no error."""
-
-    async def main() -> None:
-        async with opened(settings, process=bad) as (store, watcher):
-            end = await watcher.end(await store.start(EVERY))
-            assert (end["status"], end["total_files"], end["progress"]) == ("completed", 0, 100)
-
-    run(main())
+    async with opened(settings, process=bad) as (store, watcher):
+        end = await watcher.end(await store.start(EVERY))
+        assert (end["status"], end["total_files"], end["progress"]) == ("completed", 0, 100)
 
 
 def test_file_that_changed_since_it_was_found_is_one_error(
@@ -162,7 +153,7 @@ def test_rest_of_a_batch_is_done_once_and_in_order(
     """A batch that comes back after its first file puts the others back as they stood in line."""
 
     class First(Hand):
-        async def answer(self, root: str, items: Sequence[Item]) -> Report:
+        async def answer(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
             return await super().answer(root, items[:1])
 
     fill(root, names(20))
@@ -178,27 +169,24 @@ def test_rest_of_a_batch_is_done_once_and_in_order(
     assert numbers == [sorted(batch) for batch in numbers]
 
 
-def test_only_the_culprit_of_a_lost_batch_is_an_error(settings: Settings, root: Path) -> None:
+async def test_only_the_culprit_of_a_lost_batch_is_an_error(settings: Settings, root: Path) -> None:
     """A file that ends its worker process takes no other file of its batch with it."""
     fill(root, [*names(20), "poison1", "poison2"])
 
-    async def main() -> None:
-        async with opened(settings, process=die_of_poison) as (store, watcher):
-            end = await watcher.end(await store.start(EVERY))
-            assert sorted(error["file"] for error in end["errors"]) == ["poison1", "poison2"]
-            assert all("exit" in error["message"] for error in end["errors"]), end["errors"]
-            assert (end["status"], end["stats"]["done"]) == ("completed", 20)
-
-    run(main())
+    async with opened(settings, process=die_of_poison) as (store, watcher):
+        end = await watcher.end(await store.start(EVERY))
+        assert sorted(error["file"] for error in end["errors"]) == ["poison1", "poison2"]
+        assert all("exit" in error["message"] for error in end["errors"]), end["errors"]
+        assert (end["status"], end["stats"]["done"]) == ("completed", 20)
 
 
-def test_batch_lost_while_a_page_is_read_is_tried_again(
+async def test_batch_lost_while_a_page_is_read_is_tried_again(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files come back to be tried one by one also where there seem to be no more files."""
 
     class Lost(Hand):
-        async def answer(self, root: str, items: Sequence[Item]) -> Report:
+        async def answer(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
             if len(items) > 1:
                 await reading.wait()
                 raise BatchError("lost")
@@ -219,15 +207,12 @@ def test_batch_lost_while_a_page_is_read_is_tried_again(
     monkeypatch.setattr(Catalogue, "pending", read)
     monkeypatch.setattr(runner_module, "PAGE", 8)
 
-    async def main() -> None:
-        async with opened(settings) as (store, watcher):
-            end = await watcher.end(await store.start(EVERY))
-            assert (end["status"], end["stats"]["done"]) == ("completed", 8)
-
-    run(main())
+    async with opened(settings) as (store, watcher):
+        end = await watcher.end(await store.start(EVERY))
+        assert (end["status"], end["stats"]["done"]) == ("completed", 8)
 
 
-def test_batches_wait_where_the_catalogue_is_slow(
+async def test_batches_wait_where_the_catalogue_is_slow(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is done and not yet recorded is bounded, however slow the disk."""
@@ -242,17 +227,14 @@ def test_batches_wait_where_the_catalogue_is_slow(
     work = hand_over(Hand(batch_files=1), monkeypatch)
     monkeypatch.setattr(Catalogue, "record", slow)
 
-    async def main() -> None:
-        async with opened(settings) as (store, watcher):
-            session_id = await store.start(EVERY)
-            while len(work.batches) < runner_module.UNRECORDED:
-                await settle()
+    async with opened(settings) as (store, watcher):
+        session_id = await store.start(EVERY)
+        while len(work.batches) < runner_module.UNRECORDED:
             await settle()
-            assert len(work.batches) <= runner_module.UNRECORDED + 1
-            allowed.set()
-            assert (await watcher.end(session_id))["stats"]["done"] == 100
-
-    run(main())
+        await settle()
+        assert len(work.batches) <= runner_module.UNRECORDED + 1
+        allowed.set()
+        assert (await watcher.end(session_id))["stats"]["done"] == 100
 
 
 # Turns
@@ -267,9 +249,9 @@ def test_small_session_has_every_other_turn_beside_a_large_one(
 
     async def main() -> None:
         async with opened(settings) as (store, watcher):
-            large = await store.start(Request(directory="large"))
+            large = await store.start(IngestRequest(directory="large"))
             await watcher.until(large, lambda frame: frame["processed_files"] > 0)
-            small = await store.start(Request(directory="small"))
+            small = await store.start(IngestRequest(directory="small"))
             await watcher.end(small)
             assert watcher.newest(large)["status"] == "processing"
             await store.cancel(large)
@@ -282,7 +264,7 @@ def test_small_session_has_every_other_turn_beside_a_large_one(
     assert whose[first:last].count("large") <= 5
 
 
-def test_turn_is_given_back_by_a_batch_that_never_began(
+async def test_turn_is_given_back_by_a_batch_that_never_began(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session that fails while it waits for its turn takes none with it for ever."""
@@ -290,25 +272,22 @@ def test_turn_is_given_back_by_a_batch_that_never_began(
     gate = asyncio.Event()
 
     class Fails(Hand):
-        async def answer(self, root: str, items: Sequence[Item]) -> Report:
+        async def answer(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
             await gate.wait()
             raise ExecutorError("gone")
 
     work = hand_over(Fails(), monkeypatch)
 
-    async def main() -> None:
-        async with opened(settings) as (store, watcher):
-            session_id = await store.start(EVERY)
-            while not work.batches:
-                await settle()
-            await settle()  # until it waits for the second turn
-            gate.set()
-            end = await watcher.end(session_id)
-            assert (end["status"], end["error"]) == ("error", "gone")
+    async with opened(settings) as (store, watcher):
+        session_id = await store.start(EVERY)
+        while not work.batches:
             await settle()
-            assert turns(store) == 1
-
-    run(main())
+        await settle()  # until it waits for the second turn
+        gate.set()
+        end = await watcher.end(session_id)
+        assert (end["status"], end["error"]) == ("error", "gone")
+        await settle()
+        assert turns(store) == 1
 
 
 # Cancellation
@@ -349,7 +328,7 @@ def test_cancelled_while_finding_the_session_keeps_what_it_found(
     assert gate.begun == []
 
 
-def test_cancelled_while_others_have_all_turns_the_session_ends(
+async def test_cancelled_while_others_have_all_turns_the_session_ends(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session need not get a turn to be cancelled, and leaves no turn taken."""
@@ -357,31 +336,28 @@ def test_cancelled_while_others_have_all_turns_the_session_ends(
     gate = asyncio.Event()
 
     class Held(Hand):
-        async def answer(self, root: str, items: Sequence[Item]) -> Report:
+        async def answer(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
             await gate.wait()
             return await super().answer(root, items)
 
     work = hand_over(Held(), monkeypatch)
 
-    async def main() -> None:
-        async with opened(settings) as (store, watcher):
-            one = await store.start(Request(directory="one"))
-            while not work.batches:
-                await settle()
-            two = await store.start(Request(directory="two"))
-            await watcher.until(two, lambda frame: frame["status"] == "processing")
+    async with opened(settings) as (store, watcher):
+        one = await store.start(IngestRequest(directory="one"))
+        while not work.batches:
             await settle()
-            assert await store.cancel(two)
-            assert (await watcher.end(two))["status"] == "cancelled"
-            gate.set()
-            assert (await watcher.end(one))["status"] == "completed"
-            await settle()
-            assert turns(store) == 1
+        two = await store.start(IngestRequest(directory="two"))
+        await watcher.until(two, lambda frame: frame["status"] == "processing")
+        await settle()
+        assert await store.cancel(two)
+        assert (await watcher.end(two))["status"] == "cancelled"
+        gate.set()
+        assert (await watcher.end(one))["status"] == "completed"
+        await settle()
+        assert turns(store) == 1
 
-    run(main())
 
-
-def test_cancelled_under_a_large_file_the_session_does_not_wait_for_it(
+async def test_cancelled_under_a_large_file_the_session_does_not_wait_for_it(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file under way gets a grace to be recorded, and is then given up."""
@@ -389,18 +365,15 @@ def test_cancelled_under_a_large_file_the_session_does_not_wait_for_it(
     monkeypatch.setattr(runner_module, "CANCEL_GRACE", 0.01)
     gate = Gate()
 
-    async def main() -> None:
-        async with opened(settings, process=gate) as (store, watcher):
-            session_id = await store.start(EVERY)
-            await gate.holds(1)
-            assert await store.cancel(session_id)
-            end = await watcher.end(session_id)
-            assert (end["status"], end["processed_files"]) == ("cancelled", 0)
-            await settle()
-            assert gate.under_way == 0
-            assert not await store.cancel(session_id)
-
-    run(main())
+    async with opened(settings, process=gate) as (store, watcher):
+        session_id = await store.start(EVERY)
+        await gate.holds(1)
+        assert await store.cancel(session_id)
+        end = await watcher.end(session_id)
+        assert (end["status"], end["processed_files"]) == ("cancelled", 0)
+        await settle()
+        assert gate.under_way == 0
+        assert not await store.cancel(session_id)
 
 
 def test_grace_of_a_cancelled_session_is_within_a_second() -> None:
@@ -408,29 +381,26 @@ def test_grace_of_a_cancelled_session_is_within_a_second() -> None:
     assert runner_module.CANCEL_GRACE <= 1.0
 
 
-def test_files_that_end_within_the_grace_are_recorded(settings: Settings, root: Path) -> None:
+async def test_files_that_end_within_the_grace_are_recorded(settings: Settings, root: Path) -> None:
     """What was under way at the cancellation and comes back is counted, not lost."""
     fill(root, ["large"])
     gate = Gate()
 
-    async def main() -> None:
-        async with opened(settings, process=gate) as (store, watcher):
-            session_id = await store.start(EVERY)
-            await gate.holds(1)
-            await store.cancel(session_id)
-            gate.open()
-            end = await watcher.end(session_id)
-            assert (end["status"], end["processed_files"]) == ("cancelled", 1)
-            assert await recorded(store, session_id) == [("large", "done")]
-
-    run(main())
+    async with opened(settings, process=gate) as (store, watcher):
+        session_id = await store.start(EVERY)
+        await gate.holds(1)
+        await store.cancel(session_id)
+        gate.open()
+        end = await watcher.end(session_id)
+        assert (end["status"], end["processed_files"]) == ("cancelled", 1)
+        assert await recorded(store, session_id) == [("large", "done")]
 
 
 # Interruption
 
 
 @pytest.mark.parametrize("interrupted_at", ["starting", "processing"])
-def test_interrupted_session_goes_on_and_records_each_file_once(
+async def test_interrupted_session_goes_on_and_records_each_file_once(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch, interrupted_at: str
 ) -> None:
     """Total, counters and error numbers are those of a session that nobody interrupted."""
@@ -445,45 +415,39 @@ def test_interrupted_session_goes_on_and_records_each_file_once(
             return bool(frame["total_files"] >= 20)
         return bool(frame["processed_files"] >= 20)
 
-    async def main() -> None:
-        async with opened(settings, process=process) as (store, watcher):
-            session_id = await store.start(EVERY)
-            assert (await watcher.until(session_id, holds))["status"] == interrupted_at
-        before = watcher.newest(session_id)
-        assert before["status"] == interrupted_at
-        later = Watcher()
-        async with opened(settings, later, process=process) as (store, _):
-            end = await later.end(session_id)
-            assert later.frames[session_id][0]["processed_files"] >= before["processed_files"]
-            assert (end["status"], end["total_files"]) == ("completed", 85)
-            stats = end["stats"]
-            assert (stats["done"], stats["errors"], stats["metadata_extracted"]) == (60, 25, 60)
-            assert stats["bytes"] == 60 * len("f00000")
-            rows = await recorded(store, session_id)
-            assert len(rows) == len(dict(rows)) == 85
-            errors, total = await store.errors_after(session_id, 0)
-            assert [error.n for error in errors] == list(range(1, total + 1))
-            assert set(watcher.ids[session_id]).isdisjoint(later.ids[session_id])
-
-    run(main())
+    async with opened(settings, process=process) as (store, watcher):
+        session_id = await store.start(EVERY)
+        assert (await watcher.until(session_id, holds))["status"] == interrupted_at
+    before = watcher.newest(session_id)
+    assert before["status"] == interrupted_at
+    later = Watcher()
+    async with opened(settings, later, process=process) as (store, _):
+        end = await later.end(session_id)
+        assert later.frames[session_id][0]["processed_files"] >= before["processed_files"]
+        assert (end["status"], end["total_files"]) == ("completed", 85)
+        stats = end["stats"]
+        assert (stats["done"], stats["errors"], stats["metadata_extracted"]) == (60, 25, 60)
+        assert stats["bytes"] == 60 * len("f00000")
+        rows = await recorded(store, session_id)
+        assert len(rows) == len(dict(rows)) == 85
+        errors, total = await store.errors_after(session_id, 0)
+        assert [error.n for error in errors] == list(range(1, total + 1))
+        assert set(watcher.ids[session_id]).isdisjoint(later.ids[session_id])
 
 
-def test_wish_to_cancel_outlives_the_server(settings: Settings, root: Path) -> None:
+async def test_wish_to_cancel_outlives_the_server(settings: Settings, root: Path) -> None:
     """A session whose cancellation was recorded, and no more, is cancelled at the next start."""
     fill(root, names(3))
     gate = Gate()
 
-    async def main() -> None:
-        async with opened(settings, process=gate) as (store, watcher):
-            session_id = await store.start(EVERY)
-            await gate.holds(3)
-            await store._catalogue.set_cancelled(1)
-        later = Watcher()
-        async with opened(settings, later, process=gate) as (store, _):
-            assert (await later.end(session_id))["status"] == "cancelled"
-            assert watcher.newest(session_id)["status"] == "processing"
-
-    run(main())
+    async with opened(settings, process=gate) as (store, watcher):
+        session_id = await store.start(EVERY)
+        await gate.holds(3)
+        await store._catalogue.set_cancelled(1)
+    later = Watcher()
+    async with opened(settings, later, process=gate) as (store, _):
+        assert (await later.end(session_id))["status"] == "cancelled"
+        assert watcher.newest(session_id)["status"] == "processing"
 
 
 # The catalogue fails
@@ -504,7 +468,7 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch, *calls: int) -> list[int]:
     return made
 
 
-def test_errors_are_numbered_without_a_gap_after_a_failed_write(
+async def test_errors_are_numbered_without_a_gap_after_a_failed_write(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that was not recorded uses up no number, now or after the next start."""
@@ -515,49 +479,43 @@ def test_errors_are_numbered_without_a_gap_after_a_failed_write(
 
     made = fill_the_disk(monkeypatch, 3)
 
-    async def main() -> None:
-        async with opened(settings, process=process) as (store, watcher):
-            session_id = await store.start(EVERY)
-            end = await watcher.end(session_id)
-            assert (end["status"], end["error"]) == ("error", "the disk is full")
-            assert len(made) > 3
-        later = Watcher()
-        async with opened(settings, later, process=process) as (store, _):
-            end = await later.end(session_id)
-            assert (end["status"], end["stats"]["errors"]) == ("completed", 30)
-            errors, total = await store.errors_after(session_id, 0)
-            assert [error.n for error in errors] == list(range(1, 31))
-            assert total == 30
-
-    run(main())
+    async with opened(settings, process=process) as (store, watcher):
+        session_id = await store.start(EVERY)
+        end = await watcher.end(session_id)
+        assert (end["status"], end["error"]) == ("error", "the disk is full")
+        assert len(made) > 3
+    later = Watcher()
+    async with opened(settings, later, process=process) as (store, _):
+        end = await later.end(session_id)
+        assert (end["status"], end["stats"]["errors"]) == ("completed", 30)
+        errors, total = await store.errors_after(session_id, 0)
+        assert [error.n for error in errors] == list(range(1, 31))
+        assert total == 30
 
 
-def test_unexpected_failure_ends_the_session_and_no_other(
+async def test_unexpected_failure_ends_the_session_and_no_other(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A defect of our own is told without its details, and hangs nobody."""
     fill(root, ["one/a", "two/b"])
 
     class Defect(Hand):
-        async def answer(self, root: str, items: Sequence[Item]) -> Report:
+        async def answer(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
             if items[0].path.startswith(b"one"):
                 raise RuntimeError("secret")
             return await super().answer(root, items)
 
     hand_over(Defect(), monkeypatch)
 
-    async def main() -> None:
-        async with opened(settings) as (store, watcher):
-            one = await store.start(Request(directory="one"))
-            two = await store.start(Request(directory="two"))
-            assert (await watcher.end(one))["error"] == "internal error: RuntimeError"
-            assert (await watcher.end(two))["status"] == "completed"
-
-    run(main())
+    async with opened(settings) as (store, watcher):
+        one = await store.start(IngestRequest(directory="one"))
+        two = await store.start(IngestRequest(directory="two"))
+        assert (await watcher.end(one))["error"] == "internal error: RuntimeError"
+        assert (await watcher.end(two))["status"] == "completed"
 
 
 @pytest.mark.parametrize("when", ["submitted", "lost"])
-def test_executor_that_is_shut_down_ends_the_session_in_error(
+async def test_executor_that_is_shut_down_ends_the_session_in_error(
     settings: Settings, root: Path, when: str
 ) -> None:
     """Nothing hangs where a host ends its executor under a session."""
@@ -568,15 +526,12 @@ def test_executor_that_is_shut_down_ends_the_session_in_error(
         begun.set()
         go_on.wait()
 
-    async def main() -> None:
-        executor = ThreadPoolExecutor(1)
-        async with opened(settings, process=process, executor=executor) as (store, watcher):
-            session_id = await store.start(EVERY)
-            await asyncio.to_thread(begun.wait)
-            executor.shutdown(wait=False, cancel_futures=when == "lost")
-            go_on.set()
-            end = await watcher.end(session_id)
-            assert end["status"] == "error"
-            assert "executor" in end["error"]
-
-    run(main())
+    executor = ThreadPoolExecutor(1)
+    async with opened(settings, process=process, executor=executor) as (store, watcher):
+        session_id = await store.start(EVERY)
+        await asyncio.to_thread(begun.wait)
+        executor.shutdown(wait=False, cancel_futures=when == "lost")
+        go_on.set()
+        end = await watcher.end(session_id)
+        assert end["status"] == "error"
+        assert "executor" in end["error"]

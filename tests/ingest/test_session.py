@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.session import FileError, RecentError, Session, Snapshot, Status, iso
-
-from .harness import check_frame, check_step
+from tests.support.ingest import check_frame, check_step
 
 
 def session_of(total: int) -> Session:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.client import API, JSON, Answer, Client, make_app, read, run, serving
+from tests.support.client import API, JSON, Answer, Client, make_app, read, serving
+from tests.support.running import run
 from web import request as web_request
 
 PROCESS = f"{API}/process"
@@ -182,19 +183,15 @@ def test_body_that_does_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert run(scenario()).status == 408
 
 
-def test_client_that_leaves_within_its_body(tmp_path: Path) -> None:
+async def test_client_that_leaves_within_its_body(tmp_path: Path) -> None:
     """Nothing is started for a client that went away in the middle of what it wanted."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            connection = client.connect("POST", PROCESS, b"", JSON)
-            await connection.send_input({"type": "http.request", "body": b"{}", "more_body": True})
-            await connection.send_input({"type": "http.disconnect"})
-            await connection.wait()
-            assert connection.output_queue.empty()
-            assert (await client.get(f"{API}/status")).json == {"sessions": []}
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        connection = client.connect("POST", PROCESS, b"", JSON)
+        await connection.send_input({"type": "http.request", "body": b"{}", "more_body": True})
+        await connection.send_input({"type": "http.disconnect"})
+        await connection.wait()
+        assert connection.output_queue.empty()
+        assert (await client.get(f"{API}/status")).json == {"sessions": []}
 
 
 @pytest.mark.parametrize(
@@ -243,16 +240,12 @@ def test_session_that_is_unknown(tmp_path: Path, route: str) -> None:
 @pytest.mark.parametrize(
     "query", [b"\xff\xfe=\x80", b"wait=%", b"&&&==", b"%ff=%00", b"a" * 60_000, b"wait=0&\xe2\x82"]
 )
-def test_query_in_odd_bytes(tmp_path: Path, query: bytes) -> None:
+async def test_query_in_odd_bytes(tmp_path: Path, query: bytes) -> None:
     """A query in odd bytes is answered, and what the server then logs of it is ASCII."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            connection = client.connect("GET", f"{API}/status", query)
-            assert (await read(connection)).status == 200
-            assert connection.scope["query_string"].isascii()
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        connection = client.connect("GET", f"{API}/status", query)
+        assert (await read(connection)).status == 200
+        assert connection.scope["query_string"].isascii()
 
 
 def test_failure_is_a_problem_document(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.client import API, Answer, run, serving
+from tests.support.client import API, Answer, serving
+from tests.support.running import run
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.client import API, JSON, Answer, Client, run, serving
+from tests.support.client import API, JSON, Answer, Client, serving
+from tests.support.running import run
 
 TOKEN = "secret-token"
 OTHER = "https://a.example"
@@ -180,16 +181,12 @@ def test_other_pages_may_read_nothing(tmp_path: Path) -> None:
     assert ask(tmp_path, headers={"origin": OTHER}).header("access-control-allow-origin") is None
 
 
-def test_duplicate_headers_are_no_way_around(tmp_path: Path) -> None:
+async def test_duplicate_headers_are_no_way_around(tmp_path: Path) -> None:
     """Of two origins or two tokens not just one is looked at."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, token=TOKEN) as client:
-            for pairs in (
-                [(b"authorization", b"Bearer x"), (b"authorization", f"Bearer {TOKEN}".encode())],
-                [(b"authorization", f"Bearer {TOKEN}".encode()), (b"authorization", b"Bearer x")],
-            ):
-                asker = Client(client.app, headers=pairs)
-                assert (await asker.ask("GET", f"{API}/status")).status == 401
-
-    run(scenario())
+    async with serving(tmp_path, token=TOKEN) as client:
+        for pairs in (
+            [(b"authorization", b"Bearer x"), (b"authorization", f"Bearer {TOKEN}".encode())],
+            [(b"authorization", f"Bearer {TOKEN}".encode()), (b"authorization", b"Bearer x")],
+        ):
+            asker = Client(client.app, headers=pairs)
+            assert (await asker.ask("GET", f"{API}/status")).status == 401

@@ -5,100 +5,77 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.client import Gate, run, serving
+from tests.support.client import Gate, serving
 from web.health import FRESH_SECONDS, Health
 
 
-def test_health_is_answered_without_a_token(tmp_path: Path) -> None:
+async def test_health_is_answered_without_a_token(tmp_path: Path) -> None:
     """A balancer knows no token; it is told how much goes on."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, Gate().process, token="secret") as client:
-            answer = await client.get("/healthz")
-            assert (answer.status, answer.json["status"]) == (200, "ok")
-            assert answer.header("cache-control") == "no-store"
-
-    run(scenario())
+    async with serving(tmp_path, Gate().process, token="secret") as client:
+        answer = await client.get("/healthz")
+        assert (answer.status, answer.json["status"]) == (200, "ok")
+        assert answer.header("cache-control") == "no-store"
 
 
-def test_health_counts_sessions_and_streams(tmp_path: Path) -> None:
+async def test_health_counts_sessions_and_streams(tmp_path: Path) -> None:
     """What runs and who watches is counted as it is now."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, Gate().process) as client:
-            stream = await client.stream(await client.start())
-            health = (await client.get("/healthz")).json
-            assert health == {"status": "ok", "sessions": 1, "streams": 1}
-            await stream.leave()
-            assert (await client.get("/healthz")).json["streams"] == 0
-
-    run(scenario())
+    async with serving(tmp_path, Gate().process) as client:
+        stream = await client.stream(await client.start())
+        health = (await client.get("/healthz")).json
+        assert health == {"status": "ok", "sessions": 1, "streams": 1}
+        await stream.leave()
+        assert (await client.get("/healthz")).json["streams"] == 0
 
 
-def test_health_is_503_while_shutting_down(tmp_path: Path) -> None:
+async def test_health_is_503_while_shutting_down(tmp_path: Path) -> None:
     """From the drain on no more requests are to be sent here, and nothing new is started."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            await client.app.drain()
-            assert (await client.get("/healthz")).status == 503
-            refused = await client.process()
-            assert (refused.status, refused.header("retry-after")) == (503, "5")
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        await client.app.drain()
+        assert (await client.get("/healthz")).status == 503
+        refused = await client.process()
+        assert (refused.status, refused.header("retry-after")) == (503, "5")
 
 
-def test_ready_writes_to_the_catalogue(tmp_path: Path) -> None:
+async def test_ready_writes_to_the_catalogue(tmp_path: Path) -> None:
     """A service that lives, and whose catalogue was taken away, is not ready, and says why."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            ready = await client.get("/healthz", b"ready")
-            assert (ready.status, ready.json["status"]) == (200, "ok")
-        async with serving(tmp_path) as client:
-            (tmp_path / "ingest.db").rename(tmp_path / "moved.db")
-            answer = await client.get("/healthz", b"ready")
-            assert (answer.status, answer.json["status"]) == (503, "not ready")
-            assert "removed or replaced" in answer.json["detail"]
-            assert (await client.get("/healthz")).status == 200
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        ready = await client.get("/healthz", b"ready")
+        assert (ready.status, ready.json["status"]) == (200, "ok")
+    async with serving(tmp_path) as client:
+        (tmp_path / "ingest.db").rename(tmp_path / "moved.db")
+        answer = await client.get("/healthz", b"ready")
+        assert (answer.status, answer.json["status"]) == (503, "not ready")
+        assert "removed or replaced" in answer.json["detail"]
+        assert (await client.get("/healthz")).status == 200
 
 
-def test_checks_are_not_made_more_often_than_they_change(tmp_path: Path) -> None:
+async def test_checks_are_not_made_more_often_than_they_change(tmp_path: Path) -> None:
     """Whoever asks a thousand times a second has the catalogue written once in that second."""
+    async with serving(tmp_path) as client:
+        assert client.app._parts is not None
+        sessions, now, checks = client.app._parts.sessions, [0.0], [0]
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            assert client.app._parts is not None
-            sessions, now, checks = client.app._parts.sessions, [0.0], [0]
+        async def check() -> None:
+            checks[0] += 1
 
-            async def check() -> None:
-                checks[0] += 1
-
-            sessions.check = check  # type: ignore[method-assign]
-            health = Health(sessions, client.app._parts.streams, lambda: now[0])
-            for _ in range(10):
-                assert (await health.answer(ready=True, stopping=False)).status == 200
-            assert checks == [1]
-            now[0] += FRESH_SECONDS
-            await health.answer(ready=True, stopping=False)
-            assert checks == [2]
-
-    run(scenario())
+        sessions.check = check  # type: ignore[method-assign]
+        health = Health(sessions, client.app._parts.streams, lambda: now[0])
+        for _ in range(10):
+            assert (await health.answer(ready=True, stopping=False)).status == 200
+        assert checks == [1]
+        now[0] += FRESH_SECONDS
+        await health.answer(ready=True, stopping=False)
+        assert checks == [2]
 
 
-def test_check_that_takes_too_long_is_not_ready(
+async def test_check_that_takes_too_long_is_not_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that hangs is no ready one; who asks is answered all the same."""
     monkeypatch.setattr("web.health.CHECK_SECONDS", 0.001)
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            assert client.app._parts is not None
-            client.app._parts.sessions.check = asyncio.Event().wait  # type: ignore[method-assign,assignment]
-            answer = await client.get("/healthz", b"ready")
-            assert (answer.status, answer.json["detail"][:14]) == (503, "the catalogue,")
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        assert client.app._parts is not None
+        client.app._parts.sessions.check = asyncio.Event().wait  # type: ignore[method-assign,assignment]
+        answer = await client.get("/healthz", b"ready")
+        assert (answer.status, answer.json["detail"][:14]) == (503, "the catalogue,")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ingest import Settings, SettingsError
-from tests.web.client import DEADLINE, Answer, Client, Communicator, Gate, make_app, run, settle
+from tests.support.client import DEADLINE, Answer, Client, Communicator, Gate, make_app
+from tests.support.running import run, settle
 from web import Application, create_app
 
 HEALTH = "/healthz"
@@ -39,7 +40,7 @@ def test_making_is_inert(tmp_path: Path) -> None:
     assert not (tmp_path / "ingest.db").exists()
 
 
-def test_environment_has_the_settings_that_nobody_gave(
+async def test_environment_has_the_settings_that_nobody_gave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`create_app()` reads `INGEST_…` at its start, as every other way to serve does."""
@@ -48,47 +49,36 @@ def test_environment_has_the_settings_that_nobody_gave(
     monkeypatch.setenv("INGEST_DATABASE", str(tmp_path / "by-environment.db"))
     monkeypatch.setenv("INGEST_WORKERS", "1")
 
-    async def scenario() -> None:
-        async with app.lifespan():
-            assert (tmp_path / "by-environment.db").exists()
-
-    run(scenario())
+    async with app.lifespan():
+        assert (tmp_path / "by-environment.db").exists()
 
 
-def test_lifespan_starts_and_stops(tmp_path: Path) -> None:
+async def test_lifespan_starts_and_stops(tmp_path: Path) -> None:
     """The service runs from the server's startup to its shutdown."""
-
-    async def scenario() -> None:
-        app = make_app(tmp_path)
-        before = asyncio.all_tasks()
-        lifespan, started = await start(app)
-        assert started == {"type": "lifespan.startup.complete"}
-        assert (tmp_path / "ingest.db").exists()
-        assert (await Client(app).get(HEALTH)).status == 200
-        assert await stop(lifespan) == {"type": "lifespan.shutdown.complete"}
-        await settle()
-        assert asyncio.all_tasks() == before
-
-    run(scenario())
+    app = make_app(tmp_path)
+    before = asyncio.all_tasks()
+    lifespan, started = await start(app)
+    assert started == {"type": "lifespan.startup.complete"}
+    assert (tmp_path / "ingest.db").exists()
+    assert (await Client(app).get(HEALTH)).status == 200
+    assert await stop(lifespan) == {"type": "lifespan.shutdown.complete"}
+    await settle()
+    assert asyncio.all_tasks() == before
 
 
-def test_failing_start_is_told(tmp_path: Path) -> None:
+async def test_failing_start_is_told(tmp_path: Path) -> None:
     """A start that fails is told to the server in one line, and leaves nothing behind."""
-
-    async def scenario() -> None:
-        app = make_app(tmp_path, root=tmp_path / "nowhere")
-        _, message = await start(app)
-        assert message["type"] == "lifespan.startup.failed"
-        assert "INGEST_ROOT" in message["message"]
-        assert "\n" not in message["message"]
-        with pytest.raises(SettingsError):
-            async with app.lifespan():
-                pass
-        (tmp_path / "nowhere").mkdir()
+    app = make_app(tmp_path, root=tmp_path / "nowhere")
+    _, message = await start(app)
+    assert message["type"] == "lifespan.startup.failed"
+    assert "INGEST_ROOT" in message["message"]
+    assert "\n" not in message["message"]
+    with pytest.raises(SettingsError):
         async with app.lifespan():
-            assert (await Client(app).get(HEALTH)).status == 200
-
-    run(scenario())
+            pass
+    (tmp_path / "nowhere").mkdir()
+    async with app.lifespan():
+        assert (await Client(app).get(HEALTH)).status == 200
 
 
 def test_failure_of_ours_at_the_start_is_told(
@@ -110,20 +100,16 @@ def test_failure_of_ours_at_the_start_is_told(
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
 
 
-def test_second_application_on_the_same_database_is_refused(tmp_path: Path) -> None:
+async def test_second_application_on_the_same_database_is_refused(tmp_path: Path) -> None:
     """One owns a database; the other says so in a line, and starts once it is free."""
-
-    async def scenario() -> None:
-        first, second = make_app(tmp_path), make_app(tmp_path)
-        async with first.lifespan():
-            _, message = await start(second)
-            assert message["type"] == "lifespan.startup.failed"
-            assert "in use" in message["message"]
-            assert "\n" not in message["message"]
-        async with second.lifespan():
-            assert (await Client(second).get(HEALTH)).status == 200
-
-    run(scenario())
+    first, second = make_app(tmp_path), make_app(tmp_path)
+    async with first.lifespan():
+        _, message = await start(second)
+        assert message["type"] == "lifespan.startup.failed"
+        assert "in use" in message["message"]
+        assert "\n" not in message["message"]
+    async with second.lifespan():
+        assert (await Client(second).get(HEALTH)).status == 200
 
 
 def test_request_that_cannot_be_served_is_503(
@@ -165,36 +151,28 @@ def test_first_requests_wait_for_one_start(tmp_path: Path) -> None:
     assert len(starts) == 1
 
 
-def test_first_request_that_is_given_up_fails_no_other(tmp_path: Path) -> None:
+async def test_first_request_that_is_given_up_fails_no_other(tmp_path: Path) -> None:
     """A first request that is cancelled within the start leaves the start to the next one."""
-
-    async def scenario() -> None:
-        client = Client(make_app(tmp_path))
-        first = asyncio.create_task(client.get(HEALTH))
-        second = asyncio.create_task(client.get(HEALTH))
-        await settle()
-        first.cancel()
-        assert (await second).status == 200
-        await client.app._close()
-
-    run(scenario())
+    client = Client(make_app(tmp_path))
+    first = asyncio.create_task(client.get(HEALTH))
+    second = asyncio.create_task(client.get(HEALTH))
+    await settle()
+    first.cancel()
+    assert (await second).status == 200
+    await client.app._close()
 
 
-def test_two_applications_do_not_meet(tmp_path: Path) -> None:
+async def test_two_applications_do_not_meet(tmp_path: Path) -> None:
     """Of two applications in one process each has its sessions, and its end."""
-
-    async def scenario() -> None:
-        folders = [tmp_path / name for name in ("a", "b")]
-        for folder in folders:
-            folder.mkdir()
-        first, second = (make_app(folder) for folder in folders)
-        async with second.lifespan():
-            async with first.lifespan():
-                session_id = await first.start()
-            assert (await Client(second).get(f"/api/ingest/status/{session_id}")).status == 404
-            assert (await Client(second).get(HEALTH)).status == 200
-
-    run(scenario())
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (make_app(folder) for folder in folders)
+    async with second.lifespan():
+        async with first.lifespan():
+            session_id = await first.start()
+        assert (await Client(second).get(f"/api/ingest/status/{session_id}")).status == 404
+        assert (await Client(second).get(HEALTH)).status == 200
 
 
 def test_application_starts_again_after_its_end(tmp_path: Path) -> None:
@@ -241,20 +219,17 @@ def test_loop_that_ended_without_a_lifespan(tmp_path: Path) -> None:
         assert (await stream.snapshot())["session_id"] == session_id
         await app._close()
 
-    run(second(run(first())))
+    session_id = asyncio.run(first())  # its session still runs when the loop ends
+    run(second(session_id))
 
 
-def test_websocket_is_closed(tmp_path: Path) -> None:
+async def test_websocket_is_closed(tmp_path: Path) -> None:
     """A websocket is refused by a close before it is accepted, which servers answer as 403."""
-
-    async def scenario() -> None:
-        async with make_app(tmp_path).lifespan() as app:
-            socket = Communicator(app, {"type": "websocket", "path": "/"})
-            await socket.send_input({"type": "websocket.connect"})
-            assert await socket.receive_output(DEADLINE) == {"type": "websocket.close"}
-            await socket.wait()
-
-    run(scenario())
+    async with make_app(tmp_path).lifespan() as app:
+        socket = Communicator(app, {"type": "websocket", "path": "/"})
+        await socket.send_input({"type": "websocket.connect"})
+        assert await socket.receive_output(DEADLINE) == {"type": "websocket.close"}
+        await socket.wait()
 
 
 def test_unknown_scope_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.web.client import API, Answer, Client, Gate, read, run, serving, settle
-from web import polling
-from web.polling import WAIT_LIMIT, wait_seconds
+from tests.support.client import API, Answer, Client, Gate, read, serving
+from tests.support.running import run, settle
+from web import long_poll as polling
+from web.long_poll import WAIT_LIMIT, wait_seconds
 
 
 async def held(client: Client, query: bytes = b"wait=60") -> tuple[str, Any]:
@@ -55,18 +56,18 @@ def test_poll_is_answered_at_the_end(tmp_path: Path) -> None:
 
 
 def test_poll_is_answered_when_the_service_stops(tmp_path: Path) -> None:
-    """A stopping service answers every poll at once, and lets no later one wait."""
+    """A stopping service answers every poll at once."""
     answer = poll(tmp_path, lambda client, *_: client.app.drain())
     assert (answer.status, answer.body) == (304, b"")
 
-    async def later() -> None:
-        async with serving(tmp_path, Gate().process) as client:
-            await client.app.drain()
-            session_id = (await client.get(f"{API}/status")).json["sessions"][0]["session_id"]
-            path = f"{API}/status/{session_id}"
-            assert (await client.get(path, b"wait=60", if_none_match="*")).status == 304
 
-    run(later())
+async def test_poll_does_not_wait_once_the_service_stops(tmp_path: Path) -> None:
+    """A stopping service lets no later poll wait."""
+    async with serving(tmp_path, Gate().process) as client:
+        session_id = await client.start()
+        await client.app.drain()
+        path = f"{API}/status/{session_id}"
+        assert (await client.get(path, b"wait=60", if_none_match="*")).status == 304
 
 
 @pytest.mark.parametrize("seconds", [b"1e9", b"61", b"inf", b"60"])
@@ -82,23 +83,19 @@ def test_poll_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds:
     assert (answer.status, answer.body) == (304, b"")
 
 
-def test_poller_that_leaves_is_forgotten(tmp_path: Path) -> None:
+async def test_poller_that_leaves_is_forgotten(tmp_path: Path) -> None:
     """A client that goes away while it waits is noticed at once and followed by nobody."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, Gate().process) as client:
-            session_id, connection = await held(client)
-            assert client.app._parts is not None
-            channel = await client.app._parts.sessions.channel(session_id)
-            assert channel.statistics().subscribers == 1
-            tasks = len(asyncio.all_tasks())
-            await connection.send_input({"type": "http.disconnect"})
-            await connection.wait()
-            assert channel.statistics().subscribers == 0
-            assert not client.app._parts.polling._followers
-            assert len(asyncio.all_tasks()) < tasks
-
-    run(scenario())
+    async with serving(tmp_path, Gate().process) as client:
+        session_id, connection = await held(client)
+        assert client.app._parts is not None
+        channel = await client.app._parts.sessions.channel(session_id)
+        assert channel.statistics().subscribers == 1
+        tasks = len(asyncio.all_tasks())
+        await connection.send_input({"type": "http.disconnect"})
+        await connection.wait()
+        assert channel.statistics().subscribers == 0
+        assert not client.app._parts.polling._followers
+        assert len(asyncio.all_tasks()) < tasks
 
 
 @pytest.mark.parametrize("headers", [{}, {"if_none_match": '"other"'}])

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
-from tests.web.client import API, Answer, Client, Gate, run, serving, settle
+from tests.support.client import API, Answer, Client, Gate, serving
+from tests.support.running import run, settle
 from web import application, metrics
 from web.metrics import CLIENTS, DELAY_PERIOD
 
@@ -62,78 +63,62 @@ def test_sessions_and_files_are_counted(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_streams_and_frames_are_counted_while_they_last(tmp_path: Path) -> None:
+async def test_streams_and_frames_are_counted_while_they_last(tmp_path: Path) -> None:
     """An open stream's frames count before it ends: some last an hour."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, Gate().process) as client:
-            stream = await client.stream(await client.start())
-            await stream.snapshot()
-            await settle()
-            found = await scrape(client)
-            assert (found["ingest_streams"], found["ingest_streams_opened_total"]) == (1, 1)
-            assert found["ingest_frames_sent_total"] >= 1
-            assert found["ingest_frames_skipped_total"] >= 0
-            await stream.leave()
-            later = await scrape(client)
-            assert later["ingest_streams"] == 0
-            assert later["ingest_frames_sent_total"] >= found["ingest_frames_sent_total"]
-
-    run(scenario())
+    async with serving(tmp_path, Gate().process) as client:
+        stream = await client.stream(await client.start())
+        await stream.snapshot()
+        await settle()
+        found = await scrape(client)
+        assert (found["ingest_streams"], found["ingest_streams_opened_total"]) == (1, 1)
+        assert found["ingest_frames_sent_total"] >= 1
+        assert found["ingest_frames_skipped_total"] >= 0
+        await stream.leave()
+        later = await scrape(client)
+        assert later["ingest_streams"] == 0
+        assert later["ingest_frames_sent_total"] >= found["ingest_frames_sent_total"]
 
 
-def test_lag_is_measured_for_each_frame(tmp_path: Path) -> None:
+async def test_lag_is_measured_for_each_frame(tmp_path: Path) -> None:
     """Every frame that was handed to streams is in the histogram, by what its snapshot says."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            session_id = await client.start()
-            await client.finished(session_id)
-            etag = (await client.get(f"{API}/status/{session_id}")).header("etag") or ""
-            published = int(etag.strip('"').rpartition("-")[2])
-            found = await scrape(client)
-            assert found["ingest_lag_seconds_count"] == published
-            assert 0 <= found["ingest_lag_seconds_sum"] < 10 * published
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        session_id = await client.start()
+        await client.finished(session_id)
+        etag = (await client.get(f"{API}/status/{session_id}")).header("etag") or ""
+        published = int(etag.strip('"').rpartition("-")[2])
+        found = await scrape(client)
+        assert found["ingest_lag_seconds_count"] == published
+        assert 0 <= found["ingest_lag_seconds_sum"] < 10 * published
 
 
-def test_polls_are_counted_by_kind_and_client(tmp_path: Path) -> None:
+async def test_polls_are_counted_by_kind_and_client(tmp_path: Path) -> None:
     """It can be seen who still polls, and for what; a 404 and a refusal are polls as well."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, polling_sunset="2020-01-01") as client:
-            one = f"{API}/status/x"
-            await client.get(one, user_agent="curl/8.5.0")
-            await client.get(one, user_agent="curl/8.6.0")
-            await client.get(one, b"wait=1", user_agent="python-requests/2.32")
-            await client.get(one, b"errors_after=0")
-            await client.get(f"{API}/status", user_agent='"\n<b>')
-            found = await scrape(client)
-            polls = {name: value for name, value in found.items() if "polls_total" in name}
-            assert polls == {
-                'ingest_polls_total{client="curl",kind="snapshot"}': 2,
-                'ingest_polls_total{client="python-requests",kind="long poll"}': 1,
-                'ingest_polls_total{client="unknown",kind="errors"}': 1,
-                'ingest_polls_total{client="unknown",kind="list"}': 1,
-            }
-
-    run(scenario())
+    async with serving(tmp_path, polling_sunset="2020-01-01") as client:
+        one = f"{API}/status/x"
+        await client.get(one, user_agent="curl/8.5.0")
+        await client.get(one, user_agent="curl/8.6.0")
+        await client.get(one, b"wait=1", user_agent="python-requests/2.32")
+        await client.get(one, b"errors_after=0")
+        await client.get(f"{API}/status", user_agent='"\n<b>')
+        found = await scrape(client)
+        polls = {name: value for name, value in found.items() if "polls_total" in name}
+        assert polls == {
+            'ingest_polls_total{client="curl",kind="snapshot"}': 2,
+            'ingest_polls_total{client="python-requests",kind="long poll"}': 1,
+            'ingest_polls_total{client="unknown",kind="errors"}': 1,
+            'ingest_polls_total{client="unknown",kind="list"}': 1,
+        }
 
 
-def test_clients_cannot_make_series_without_end(tmp_path: Path) -> None:
+async def test_clients_cannot_make_series_without_end(tmp_path: Path) -> None:
     """A client that calls itself something else each time is `other` soon."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            for n in range(3 * CLIENTS):
-                await client.get(f"{API}/status", user_agent=f"client{n}")
-            polls = [name for name in await scrape(client) if "polls_total" in name]
-            assert len(polls) == CLIENTS + 1
-            found = await scrape(client)
-            assert found['ingest_polls_total{client="other",kind="list"}'] == 2 * CLIENTS
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        for n in range(3 * CLIENTS):
+            await client.get(f"{API}/status", user_agent=f"client{n}")
+        polls = [name for name in await scrape(client) if "polls_total" in name]
+        assert len(polls) == CLIENTS + 1
+        found = await scrape(client)
+        assert found['ingest_polls_total{client="other",kind="list"}'] == 2 * CLIENTS
 
 
 def test_delay_of_the_event_loop_is_measured(
@@ -155,59 +140,46 @@ def test_delay_of_the_event_loop_is_measured(
     assert DELAY_PERIOD > metrics.DELAY_PERIOD
 
 
-def test_openmetrics_is_given_to_who_asks_for_it(tmp_path: Path) -> None:
+async def test_openmetrics_is_given_to_who_asks_for_it(tmp_path: Path) -> None:
     """The newer format is spoken as well, and its parser, which is strict, takes it."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            wanted = "application/openmetrics-text; version=1.0.0"
-            answer = await client.get("/metrics", accept=wanted)
-            assert (answer.header("content-type") or "").startswith("application/openmetrics-text")
-            families: Any = openmetrics(answer.body.decode())  # type: ignore[no-untyped-call]
-            names = {family.name for family in families}
-            assert {"ingest_sessions", "ingest_files", "ingest_lag_seconds"} <= names
-            assert (await client.ask("HEAD", "/metrics")).body == b""
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        wanted = "application/openmetrics-text; version=1.0.0"
+        answer = await client.get("/metrics", accept=wanted)
+        assert (answer.header("content-type") or "").startswith("application/openmetrics-text")
+        families: Any = openmetrics(answer.body.decode())  # type: ignore[no-untyped-call]
+        names = {family.name for family in families}
+        assert {"ingest_sessions", "ingest_files", "ingest_lag_seconds"} <= names
+        assert (await client.ask("HEAD", "/metrics")).body == b""
 
 
-def test_two_applications_do_not_share_counts(tmp_path: Path) -> None:
+async def test_two_applications_do_not_share_counts(tmp_path: Path) -> None:
     """What one counts is nothing to another in the same process."""
-
-    async def scenario() -> None:
-        for folder in ("one", "two"):
-            (tmp_path / folder).mkdir()
-        async with serving(tmp_path / "one") as one, serving(tmp_path / "two") as two:
-            await one.finished(await one.start())
-            assert (await scrape(one))['ingest_files_total{outcome="done"}'] == 3
-            assert (await scrape(two))['ingest_files_total{outcome="done"}'] == 0
-
-    run(scenario())
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    async with serving(tmp_path / "one") as one, serving(tmp_path / "two") as two:
+        await one.finished(await one.start())
+        assert (await scrape(one))['ingest_files_total{outcome="done"}'] == 3
+        assert (await scrape(two))['ingest_files_total{outcome="done"}'] == 0
 
 
-def test_metrics_need_the_token(tmp_path: Path) -> None:
+async def test_metrics_need_the_token(tmp_path: Path) -> None:
     """Names of clients and numbers of files are for those alone who may see the rest."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, token="secret") as client:
-            assert (await client.get("/metrics")).status == 401
-            assert (await client.get("/metrics", authorization="Bearer secret")).status == 200
-
-    run(scenario())
+    async with serving(tmp_path, token="secret") as client:
+        assert (await client.get("/metrics")).status == 401
+        assert (await client.get("/metrics", authorization="Bearer secret")).status == 200
 
 
-def test_without_the_extra_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The service runs without the extra, measures nothing, and says what to install."""
     monkeypatch.setattr(application, "has_metrics", lambda: False)
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            await client.finished(await client.start())
-            assert (await client.get(f"{API}/status")).status == 200
-            answer = await client.get("/metrics")
-            assert answer.status == 404
-            assert "install the extra" in answer.json["detail"]
-            assert client.app._parts is not None
-            assert client.app._parts.sessions._delivered is None  # type: ignore[attr-defined]
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        await client.finished(await client.start())
+        assert (await client.get(f"{API}/status")).status == 200
+        answer = await client.get("/metrics")
+        assert answer.status == 404
+        assert "install the extra" in answer.json["detail"]
+        assert client.app._parts is not None
+        assert client.app._parts.sessions._delivered is None  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.client import API, Client, run, serving
+from tests.support.client import API, Client, serving
 
 MOUNTS: dict[str, dict[str, Any]] = {
     "full path": {"root_path": "/ingest", "path": "/ingest{}"},
@@ -35,28 +35,24 @@ def scope_of(kind: str, path: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", MOUNTS)
-def test_mounted_application_answers_under_its_prefix(tmp_path: Path, kind: str) -> None:
+async def test_mounted_application_answers_under_its_prefix(tmp_path: Path, kind: str) -> None:
     """Every route is found, and the addresses that are given out have the prefix in front."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            scope = scope_of(kind, f"{API}/process")
-            headers = {"content-type": "application/json"}
-            answer = await client.ask("POST", headers=headers, body=b"{}", **scope)
-            assert answer.status == 202, answer.body
-            session_id = answer.json["session_id"]
-            assert answer.header("location") == f"/ingest{API}/status/{session_id}"
-            assert answer.json["stream_url"] == f"/ingest{API}/stream/{session_id}"
-            for path in (
-                "/healthz",
-                "/static/app.js",
-                f"{API}/status",
-                f"{API}/status/{session_id}",
-            ):
-                assert (await client.ask("GET", **scope_of(kind, path))).status == 200, path
-            assert (await client.ask("GET", **scope_of(kind, "/nowhere"))).status == 404
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        scope = scope_of(kind, f"{API}/process")
+        headers = {"content-type": "application/json"}
+        answer = await client.ask("POST", headers=headers, body=b"{}", **scope)
+        assert answer.status == 202, answer.body
+        session_id = answer.json["session_id"]
+        assert answer.header("location") == f"/ingest{API}/status/{session_id}"
+        assert answer.json["stream_url"] == f"/ingest{API}/stream/{session_id}"
+        for path in (
+            "/healthz",
+            "/static/app.js",
+            f"{API}/status",
+            f"{API}/status/{session_id}",
+        ):
+            assert (await client.ask("GET", **scope_of(kind, path))).status == 200, path
+        assert (await client.ask("GET", **scope_of(kind, "/nowhere"))).status == 404
 
 
 @pytest.mark.parametrize(
@@ -75,7 +71,7 @@ def test_mounted_application_answers_under_its_prefix(tmp_path: Path, kind: str)
         {"root_path": "/api/ingest/", "path": "/api/ingest/{}", "raw_path": "/api/ingest/{}"},
     ],
 )
-def test_prefixes_of_the_proxy_and_of_the_host_add_up(
+async def test_prefixes_of_the_proxy_and_of_the_host_add_up(
     tmp_path: Path, scope: dict[str, str]
 ) -> None:
     """A client's addresses have both in front, whatever of them the host's scope tells."""
@@ -86,32 +82,25 @@ def test_prefixes_of_the_proxy_and_of_the_host_add_up(
             given["path"] = given["path"].replace("//", "/")
         return {**given, "raw_path": given.get("raw_path", "").encode()}
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            asked = scope_below(f"{API}/process")
-            headers = {"content-type": "application/json"}
-            answer = await client.ask("POST", headers=headers, body=b"{}", **asked)
-            assert answer.status == 202, answer.body
-            status_url = f"/api/ingest{API}/status/{answer.json['session_id']}"
-            assert answer.header("location") == status_url
-            for path in ("/", "/healthz", "/static/app.js", f"{API}/status"):
-                assert (await client.ask("GET", **scope_below(path))).status == 200, path
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        asked = scope_below(f"{API}/process")
+        headers = {"content-type": "application/json"}
+        answer = await client.ask("POST", headers=headers, body=b"{}", **asked)
+        assert answer.status == 202, answer.body
+        status_url = f"/api/ingest{API}/status/{answer.json['session_id']}"
+        assert answer.header("location") == status_url
+        for path in ("/", "/healthz", "/static/app.js", f"{API}/status"):
+            assert (await client.ask("GET", **scope_below(path))).status == 200, path
 
 
 @pytest.mark.parametrize("kind", MOUNTS)
-def test_mounted_page_is_served(tmp_path: Path, kind: str) -> None:
+async def test_mounted_page_is_served(tmp_path: Path, kind: str) -> None:
     """The page is at the prefix with a slash behind it."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            scope = scope_of(kind, "/")
-            if scope["path"] == "//":
-                scope["path"] = "/"
-            assert (await client.ask("GET", **scope)).status == 200
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        scope = scope_of(kind, "/")
+        if scope["path"] == "//":
+            scope["path"] = "/"
+        assert (await client.ask("GET", **scope)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -123,17 +112,13 @@ def test_mounted_page_is_served(tmp_path: Path, kind: str) -> None:
         {"root_path": "", "path": "/", "raw_path": b"/in%20gest"},
     ],
 )
-def test_page_without_its_slash_is_sent_there(tmp_path: Path, scope: dict[str, Any]) -> None:
+async def test_page_without_its_slash_is_sent_there(tmp_path: Path, scope: dict[str, Any]) -> None:
     """At the bare prefix relative URLs lead beside the page, so one is sent on, token and all."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, token="a&b") as client:
-            answer = await client.ask("GET", query=b"token=a%26b", **scope)
-            assert answer.status == 308
-            assert answer.header("location") == "/in%20gest/?token=a%26b"
-            assert answer.header("cache-control") == "no-store"
-
-    run(scenario())
+    async with serving(tmp_path, token="a&b") as client:
+        answer = await client.ask("GET", query=b"token=a%26b", **scope)
+        assert answer.status == 308
+        assert answer.header("location") == "/in%20gest/?token=a%26b"
+        assert answer.header("cache-control") == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -146,27 +131,20 @@ def test_page_without_its_slash_is_sent_there(tmp_path: Path, scope: dict[str, A
         {"path": f"{API}/status/", "raw_path": b""},
     ],
 )
-def test_prefix_that_looks_like_a_route(tmp_path: Path, scope: dict[str, Any]) -> None:
+async def test_prefix_that_looks_like_a_route(tmp_path: Path, scope: dict[str, Any]) -> None:
     """What follows the prefix decides; where that is no route, the path as it is."""
     status = 404 if "ingestion" in scope["path"] else 200
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            assert (await client.ask("GET", **scope)).status == status
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        assert (await client.ask("GET", **scope)).status == status
 
 
 @pytest.mark.parametrize("root", ["/\udcff", "/\u00fc"])
-def test_prefix_in_odd_characters(tmp_path: Path, root: str) -> None:
+async def test_prefix_in_odd_characters(tmp_path: Path, root: str) -> None:
     """A prefix that is not ASCII is escaped in the addresses that are given out."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            mounted = Client(client.app, root_path=root)
-            headers = {"content-type": "application/json"}
-            answer = await mounted.ask("POST", f"{root}{API}/process", headers=headers, body=b"{}")
-            assert answer.status == 202
-            assert (answer.header("location") or "").startswith("/%")
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        mounted = Client(client.app, root_path=root)
+        headers = {"content-type": "application/json"}
+        answer = await mounted.ask("POST", f"{root}{API}/process", headers=headers, body=b"{}")
+        assert answer.status == 202
+        assert (answer.header("location") or "").startswith("/%")

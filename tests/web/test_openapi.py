@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
-from ingest import Request
-from tests.web.client import API, Answer, Client, Gate, run, serving
+from ingest import IngestRequest
+from tests.support.client import API, Answer, Client, Gate, serving
 from web.routes import Routes
 from web.static import DESCRIPTION
 
@@ -71,29 +71,21 @@ def test_routes_and_description_name_the_same() -> None:
     assert sorted(operations()) == sorted(routes())
 
 
-def test_description_is_served(tmp_path: Path) -> None:
+async def test_description_is_served(tmp_path: Path) -> None:
     """The document comes as it lies in the package, and is revalidated by its ETag."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            answer = await client.get("/openapi.json")
-            assert answer.body == DESCRIPTION.read_bytes()
-            assert answer.header("content-type") == "application/json"
-            etag = answer.header("etag") or ""
-            assert (await client.get("/openapi.json", if_none_match=etag)).status == 304
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        answer = await client.get("/openapi.json")
+        assert answer.body == DESCRIPTION.read_bytes()
+        assert answer.header("content-type") == "application/json"
+        etag = answer.header("etag") or ""
+        assert (await client.get("/openapi.json", if_none_match=etag)).status == 304
 
 
-def test_description_needs_the_token(tmp_path: Path) -> None:
+async def test_description_needs_the_token(tmp_path: Path) -> None:
     """What the service can do is told to those alone who may do it."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, token="secret") as client:
-            check(await client.get("/openapi.json"), "get", "/openapi.json")
-            assert (await client.get("/openapi.json")).status == 401
-
-    run(scenario())
+    async with serving(tmp_path, token="secret") as client:
+        check(await client.get("/openapi.json"), "get", "/openapi.json")
+        assert (await client.get("/openapi.json")).status == 401
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -128,7 +120,7 @@ def test_request_fields_are_described_with_their_defaults() -> None:
     """The fields of a start request and their defaults are those of the code."""
     described = DOCUMENT["components"]["schemas"]["Request"]["properties"]
     assert {name: schema["default"] for name, schema in described.items()} == {
-        field.name: field.default for field in fields(Request)
+        field.name: field.default for field in fields(IngestRequest)
     }
 
 
@@ -159,77 +151,63 @@ async def ask_all(client: Client) -> None:
     assert last["stats"]["errors"] == 1
 
 
-def test_answers_are_as_described(tmp_path: Path) -> None:
+async def test_answers_are_as_described(tmp_path: Path) -> None:
     """What each route answers, a failed file in it, is valid by the document's schemas."""
-
-    async def scenario() -> None:
-        (tmp_path / "inbox").mkdir()
-        (tmp_path / "inbox" / "bad.txt").touch()
-        (tmp_path / "inbox" / "below").mkdir()
-        async with serving(tmp_path) as client:
-            await ask_all(client)
-
-    run(scenario())
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "bad.txt").touch()
+    (tmp_path / "inbox" / "below").mkdir()
+    async with serving(tmp_path) as client:
+        await ask_all(client)
 
 
-def test_events_are_snapshots(tmp_path: Path) -> None:
+async def test_events_are_snapshots(tmp_path: Path) -> None:
     """The data of every event, from the first to the last, is valid by the Snapshot's schema."""
     snapshot = validator({"$ref": "#/components/schemas/Snapshot"})
 
-    async def scenario() -> None:
-        gate = Gate()
-        async with serving(tmp_path, gate.process) as client:
-            stream = await client.stream(await client.start())
-            gate.open()
-            seen = await stream.snapshots()
-            assert {one["status"] for one in seen} >= {"processing", "completed"}
-            for one in seen:
-                snapshot.validate(one)
-                assert set(one) == set(DOCUMENT["components"]["schemas"]["Snapshot"]["properties"])
-
-    run(scenario())
+    gate = Gate()
+    async with serving(tmp_path, gate.process) as client:
+        stream = await client.stream(await client.start())
+        gate.open()
+        seen = await stream.snapshots()
+        assert {one["status"] for one in seen} >= {"processing", "completed"}
+        for one in seen:
+            snapshot.validate(one)
+            assert set(one) == set(DOCUMENT["components"]["schemas"]["Snapshot"]["properties"])
 
 
-def test_report_lines_are_records(tmp_path: Path) -> None:
+async def test_report_lines_are_records(tmp_path: Path) -> None:
     """Each line of a report is valid by the Record's schema, a failed file's too."""
     record = validator({"$ref": "#/components/schemas/Record"})
 
-    async def scenario() -> None:
-        (tmp_path / "inbox").mkdir()
-        (tmp_path / "inbox" / "bad.txt").touch()
-        async with serving(tmp_path) as client:
-            session_id = await client.start()
-            await client.finished(session_id)
-            lines = (await client.get(f"{API}/report/{session_id}")).body.splitlines()
-            assert len(lines) == 4
-            for line in lines:
-                record.validate(json.loads(line))
-                assert set(json.loads(line)) == set(
-                    DOCUMENT["components"]["schemas"]["Record"]["properties"]
-                )
-
-    run(scenario())
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "bad.txt").touch()
+    async with serving(tmp_path) as client:
+        session_id = await client.start()
+        await client.finished(session_id)
+        lines = (await client.get(f"{API}/report/{session_id}")).body.splitlines()
+        assert len(lines) == 4
+        for line in lines:
+            record.validate(json.loads(line))
+            assert set(json.loads(line)) == set(
+                DOCUMENT["components"]["schemas"]["Record"]["properties"]
+            )
 
 
-def test_problems_are_as_described(tmp_path: Path) -> None:
+async def test_problems_are_as_described(tmp_path: Path) -> None:
     """Each refusal has a status that the document gives its route, and is a Problem."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, token="secret") as client:
-            check(await client.get(f"{API}/status"), "get", f"{API}/status")
-        async with serving(tmp_path) as client:
-            for fields_ in ({"directory": 1}, {"directory": "/"}, {"directory": "x"}, {"x": 1}):
-                answer = await client.process(None, **fields_)
-                assert answer.status >= 400
-                check(answer, "post", f"{API}/process")
-            for route in ("status", "stream", "report"):
-                answer = await client.get(f"{API}/{route}/none")
-                assert answer.status == 404
-                check(answer, "get", f"{API}/{route}/{{session_id}}")
-            await client.app.drain()
-            check(await client.get("/healthz"), "get", "/healthz")
-
-    run(scenario())
+    async with serving(tmp_path, token="secret") as client:
+        check(await client.get(f"{API}/status"), "get", f"{API}/status")
+    async with serving(tmp_path) as client:
+        for fields_ in ({"directory": 1}, {"directory": "/"}, {"directory": "x"}, {"x": 1}):
+            answer = await client.process(None, **fields_)
+            assert answer.status >= 400
+            check(answer, "post", f"{API}/process")
+        for route in ("status", "stream", "report"):
+            answer = await client.get(f"{API}/{route}/none")
+            assert answer.status == 404
+            check(answer, "get", f"{API}/{route}/{{session_id}}")
+        await client.app.drain()
+        check(await client.get("/healthz"), "get", "/healthz")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.client import API, Answer, Client, Gate, at_once, make_app, run, serving
+from tests.support.client import API, Answer, Client, Gate, at_once, make_app, serving
+from tests.support.running import run
 
 BODY_FIELDS = {
     "session_id", "status", "progress", "total_files", "processed_files", "current_file", "stats",
@@ -14,106 +15,82 @@ BODY_FIELDS = {
 }  # fmt: skip
 
 
-def test_process_answers_where_to_look(tmp_path: Path) -> None:
+async def test_process_answers_where_to_look(tmp_path: Path) -> None:
     """The answer to a start is the snapshot, and the addresses under which it moves on."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            answer = await client.process()
-            snapshot = answer.json
-            assert answer.status == 202
-            assert set(snapshot) == BODY_FIELDS
-            assert answer.header("location") == f"{API}/status/{snapshot['session_id']}"
-            assert snapshot["status_url"] == answer.header("location")
-            assert snapshot["stream_url"] == f"{API}/stream/{snapshot['session_id']}"
-            assert (await client.get(snapshot["status_url"])).status == 200
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        answer = await client.process()
+        snapshot = answer.json
+        assert answer.status == 202
+        assert set(snapshot) == BODY_FIELDS
+        assert answer.header("location") == f"{API}/status/{snapshot['session_id']}"
+        assert snapshot["status_url"] == answer.header("location")
+        assert snapshot["stream_url"] == f"{API}/stream/{snapshot['session_id']}"
+        assert (await client.get(snapshot["status_url"])).status == 200
 
 
-def test_process_takes_all_fields(tmp_path: Path) -> None:
+async def test_process_takes_all_fields(tmp_path: Path) -> None:
     """What is asked for is what is taken: this folder, this pattern, so many files, not deeper."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            (tmp_path / "inbox" / "sub").mkdir()
-            (tmp_path / "inbox" / "sub" / ".A.TXT").touch()
-            asked = {"recursive": True, "retry_of": None, "skip_existing": False}
-            for fields, total in (
-                ({"directory": ".", "pattern": "*.txt|*.png"}, 4),
-                ({"recursive": False}, 3),
-                ({"max_files": 2}, 2),
-                ({"max_files": 2**53}, 4),
-                ({"directory": str(tmp_path / "inbox" / "sub")}, 1),
-                ({"pattern": "*.png"}, 0),
-            ):
-                last = await client.finished(await client.start(**{**asked, **fields}))
-                assert (last["total_files"], last["status"]) == (total, "completed"), fields
-                assert last["progress"] == 100
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        (tmp_path / "inbox" / "sub").mkdir()
+        (tmp_path / "inbox" / "sub" / ".A.TXT").touch()
+        asked = {"recursive": True, "retry_of": None, "skip_existing": False}
+        for fields, total in (
+            ({"directory": ".", "pattern": "*.txt|*.png"}, 4),
+            ({"recursive": False}, 3),
+            ({"max_files": 2}, 2),
+            ({"max_files": 2**53}, 4),
+            ({"directory": str(tmp_path / "inbox" / "sub")}, 1),
+            ({"pattern": "*.png"}, 0),
+        ):
+            last = await client.finished(await client.start(**{**asked, **fields}))
+            assert (last["total_files"], last["status"]) == (total, "completed"), fields
+            assert last["progress"] == 100
 
 
-def test_skip_existing_passes_over_what_is_known(tmp_path: Path) -> None:
+async def test_skip_existing_passes_over_what_is_known(tmp_path: Path) -> None:
     """A file that is in the catalogue as it is on the disk is counted, and not processed again."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            await client.finished(await client.start())
-            last = await client.finished(await client.start(skip_existing=True))
-            assert last["stats"]["skipped_existing"] == last["processed_files"] == 3
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        await client.finished(await client.start())
+        last = await client.finished(await client.start(skip_existing=True))
+        assert last["stats"]["skipped_existing"] == last["processed_files"] == 3
 
 
-def test_retry_takes_the_failed_files(tmp_path: Path) -> None:
+async def test_retry_takes_the_failed_files(tmp_path: Path) -> None:
     """A retry takes what failed in a finished session, whatever directory it names, or a few."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            (tmp_path / "inbox" / "bad.txt").touch()
-            first = await client.start()
-            await client.finished(first)
-            last = await client.finished(await client.start(retry_of=first, pattern="0.txt"))
-            assert [error["file"] for error in last["errors"]] == ["bad.txt"]
-            assert (last["total_files"], last["stats"]["errors"]) == (1, 1)
-            (tmp_path / "inbox" / "bad too.txt").touch()
-            second = await client.start()
-            assert (await client.finished(second))["stats"]["errors"] == 2
-            last = await client.finished(await client.start(retry_of=second, max_files=1))
-            assert last["total_files"] == 1
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        (tmp_path / "inbox" / "bad.txt").touch()
+        first = await client.start()
+        await client.finished(first)
+        last = await client.finished(await client.start(retry_of=first, pattern="0.txt"))
+        assert [error["file"] for error in last["errors"]] == ["bad.txt"]
+        assert (last["total_files"], last["stats"]["errors"]) == (1, 1)
+        (tmp_path / "inbox" / "bad too.txt").touch()
+        second = await client.start()
+        assert (await client.finished(second))["stats"]["errors"] == 2
+        last = await client.finished(await client.start(retry_of=second, max_files=1))
+        assert last["total_files"] == 1
 
 
-def test_retry_of_a_running_session_is_refused(tmp_path: Path) -> None:
+async def test_retry_of_a_running_session_is_refused(tmp_path: Path) -> None:
     """What a session that still runs will have failed at, nobody knows."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, (gate := Gate()).process) as client:
-            running = await client.start()
-            answer = await client.process(retry_of=running)
-            assert (answer.status, answer.bad_fields) == (422, ["retry_of"])
-            assert (await client.process(retry_of="nobody")).status == 404
-            gate.open()
-
-    run(scenario())
+    async with serving(tmp_path, (gate := Gate()).process) as client:
+        running = await client.start()
+        answer = await client.process(retry_of=running)
+        assert (answer.status, answer.bad_fields) == (422, ["retry_of"])
+        assert (await client.process(retry_of="nobody")).status == 404
+        gate.open()
 
 
-def test_key_starts_one_session(tmp_path: Path) -> None:
+async def test_key_starts_one_session(tmp_path: Path) -> None:
     """A repeated POST with the same key is answered with the session that the first one started."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            first = await client.process({"idempotency-key": "k"})
-            await client.finished(first.json["session_id"])
-            again = await client.process({"idempotency-key": "k"})
-            other = await client.process({"idempotency-key": "l"})
-            assert again.json["session_id"] == first.json["session_id"]
-            assert (again.status, again.json["status"]) == (202, "completed")
-            assert other.json["session_id"] != first.json["session_id"]
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        first = await client.process({"idempotency-key": "k"})
+        await client.finished(first.json["session_id"])
+        again = await client.process({"idempotency-key": "k"})
+        other = await client.process({"idempotency-key": "l"})
+        assert again.json["session_id"] == first.json["session_id"]
+        assert (again.status, again.json["status"]) == (202, "completed")
+        assert other.json["session_id"] != first.json["session_id"]
 
 
 def test_key_holds_for_posts_at_once(tmp_path: Path) -> None:
@@ -164,21 +141,17 @@ def test_key_has_a_length(tmp_path: Path, key: str, status: int) -> None:
     assert run(scenario()).status == status
 
 
-def test_too_many_sessions_are_told_to_come_back(tmp_path: Path) -> None:
+async def test_too_many_sessions_are_told_to_come_back(tmp_path: Path) -> None:
     """One session too many gets 503 with Retry-After; the key of one that runs gets its session."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, (gate := Gate()).process, max_sessions=1) as client:
-            first = await client.process({"idempotency-key": "k"})
-            refused = await client.process()
-            again = await client.process({"idempotency-key": "k"})
-            assert (refused.status, refused.header("retry-after")) == (503, "5")
-            assert again.json["session_id"] == first.json["session_id"]
-            gate.open()
-            await client.finished(first.json["session_id"])
-            assert (await client.process()).status == 202
-
-    run(scenario())
+    async with serving(tmp_path, (gate := Gate()).process, max_sessions=1) as client:
+        first = await client.process({"idempotency-key": "k"})
+        refused = await client.process()
+        again = await client.process({"idempotency-key": "k"})
+        assert (refused.status, refused.header("retry-after")) == (503, "5")
+        assert again.json["session_id"] == first.json["session_id"]
+        gate.open()
+        await client.finished(first.json["session_id"])
+        assert (await client.process()).status == 202
 
 
 def test_interrupted_session_goes_on_at_the_next_start(tmp_path: Path) -> None:

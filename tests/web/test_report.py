@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.web.client import API, Answer, Client, Gate, make_app, run, serving
+from tests.support.client import API, Answer, Client, Gate, make_app, serving
+from tests.support.running import run
 from web import response
 
 FIELDS = [
@@ -85,36 +86,28 @@ def test_report_in_another_format(tmp_path: Path, wanted: bytes) -> None:
     assert (answer.status, answer.bad_fields) == (422, ["format"])
 
 
-def test_report_of_a_running_session(tmp_path: Path) -> None:
+async def test_report_of_a_running_session(tmp_path: Path) -> None:
     """Of a session that runs there is what is finished."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, (gate := Gate()).process) as client:
-            session_id = await client.start()
-            stream = await client.stream(session_id)
-            gate.open(1)
-            while (await stream.snapshot())["processed_files"] < 1:
-                pass
-            answer = await client.get(f"{API}/report/{session_id}")
-            assert len(answer.body.splitlines()) == 1
-
-    run(scenario())
+    async with serving(tmp_path, (gate := Gate()).process) as client:
+        session_id = await client.start()
+        stream = await client.stream(session_id)
+        gate.open(1)
+        while (await stream.snapshot())["processed_files"] < 1:
+            pass
+        answer = await client.get(f"{API}/report/{session_id}")
+        assert len(answer.body.splitlines()) == 1
 
 
-def test_report_stops_when_its_reader_leaves(tmp_path: Path) -> None:
+async def test_report_stops_when_its_reader_leaves(tmp_path: Path) -> None:
     """Nothing more is read from the catalogue for a client that has gone."""
-
-    async def scenario() -> None:
-        async with make_app(tmp_path, files=501).lifespan() as app:
-            client = Client(app)
-            session_id = await client.start()
-            await client.finished(session_id)
-            tasks = len(asyncio.all_tasks())
-            pieces = await pieces_sent(client, f"{API}/report/{session_id}", leaves=True)
-            assert pieces == 1
-            assert len(asyncio.all_tasks()) <= tasks
-
-    run(scenario())
+    async with make_app(tmp_path, files=501).lifespan() as app:
+        client = Client(app)
+        session_id = await client.start()
+        await client.finished(session_id)
+        tasks = len(asyncio.all_tasks())
+        pieces = await pieces_sent(client, f"{API}/report/{session_id}", leaves=True)
+        assert pieces == 1
+        assert len(asyncio.all_tasks()) <= tasks
 
 
 def test_report_is_given_up_for_one_who_does_not_read(

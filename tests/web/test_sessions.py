@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.client import Gate, make_app, run
+from tests.support.client import Gate, make_app
+from tests.support.running import run
 
 
 def test_session_that_began_while_it_was_looked_up_is_found(

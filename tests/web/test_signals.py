@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.client import Client, Gate, make_app, run
+from tests.support.client import Client, Gate, make_app
+from tests.support.running import run
 from web.signals import SIGNALS, SignalChain
 
 
@@ -25,19 +26,15 @@ def heard() -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_signal_ends_the_streams(tmp_path: Path, number: int, heard: list[int]) -> None:
+async def test_signal_ends_the_streams(tmp_path: Path, number: int, heard: list[int]) -> None:
     """A signal ends every stream before the server's own handler has done anything about it."""
-
-    async def scenario() -> None:
-        async with make_app(tmp_path, Gate().process).lifespan() as app:
-            client = Client(app)
-            stream = await client.stream(await client.start())
-            os.kill(os.getpid(), number)
-            assert await stream.snapshots()
-            assert (await client.get("/healthz")).status == 503
-            assert heard == [number]
-
-    run(scenario())
+    async with make_app(tmp_path, Gate().process).lifespan() as app:
+        client = Client(app)
+        stream = await client.stream(await client.start())
+        os.kill(os.getpid(), number)
+        assert await stream.snapshots()
+        assert (await client.get("/healthz")).status == 503
+        assert heard == [number]
 
 
 def test_handlers_are_put_back(tmp_path: Path) -> None:

@@ -5,58 +5,46 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.client import run, serving
+from tests.support.client import serving
 from web.static import FOLDER
 
 NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_file())
 
 
-def test_page_has_its_headers(tmp_path: Path) -> None:
+async def test_page_has_its_headers(tmp_path: Path) -> None:
     """The page is HTML under a policy that lets nothing of elsewhere in."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            answer = await client.get("/")
-            policy = answer.header("content-security-policy") or ""
-            assert answer.header("content-type") == "text/html; charset=utf-8"
-            assert "default-src 'none'" in policy
-            assert "unsafe" not in policy
-            assert answer.header("x-content-type-options") == "nosniff"
-            assert answer.header("cache-control") == "no-cache"
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        answer = await client.get("/")
+        policy = answer.header("content-security-policy") or ""
+        assert answer.header("content-type") == "text/html; charset=utf-8"
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.header("x-content-type-options") == "nosniff"
+        assert answer.header("cache-control") == "no-cache"
 
 
-def test_page_names_relative_urls_only(tmp_path: Path) -> None:
+async def test_page_names_relative_urls_only(tmp_path: Path) -> None:
     """What the page loads is beside it wherever it is mounted, and all of it is there."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            page = (await client.get("/")).body.decode()
-            urls = re.findall(r'(?:src|href|action)="([^"#][^"]*)"', page)
-            assert urls
-            for url in urls:
-                assert not re.match(r"/|[a-z]+://", url), url
-                if url.startswith("static/"):
-                    assert (await client.get(f"/{url}")).status == 200, url
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        page = (await client.get("/")).body.decode()
+        urls = re.findall(r'(?:src|href|action)="([^"#][^"]*)"', page)
+        assert urls
+        for url in urls:
+            assert not re.match(r"/|[a-z]+://", url), url
+            if url.startswith("static/"):
+                assert (await client.get(f"/{url}")).status == 200, url
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_file_is_revalidated(tmp_path: Path, name: str) -> None:
+async def test_file_is_revalidated(tmp_path: Path, name: str) -> None:
     """Each file has its type and an ETag, and 304 answers who has it."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as client:
-            answer = await client.get(f"/static/{name}")
-            etag = answer.header("etag") or ""
-            assert (answer.status, answer.header("content-length")) == (200, str(len(answer.body)))
-            assert answer.header("content-type") != "application/octet-stream"
-            for known in (etag, f"W/{etag}", f'"x", {etag}', "*"):
-                again = await client.get(f"/static/{name}", if_none_match=known)
-                assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
-            for other in ('"x"', "", etag.strip('"')):
-                assert (await client.get(f"/static/{name}", if_none_match=other)).status == 200
-
-    run(scenario())
+    async with serving(tmp_path) as client:
+        answer = await client.get(f"/static/{name}")
+        etag = answer.header("etag") or ""
+        assert (answer.status, answer.header("content-length")) == (200, str(len(answer.body)))
+        assert answer.header("content-type") != "application/octet-stream"
+        for known in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+            again = await client.get(f"/static/{name}", if_none_match=known)
+            assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
+        for other in ('"x"', "", etag.strip('"')):
+            assert (await client.get(f"/static/{name}", if_none_match=other)).status == 200

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.client import API, Client, run, serving
+from tests.support.client import API, Client, serving
 
 FUTURE = {"polling_deprecated": "2024-01-31", "polling_sunset": "2999-06-30T12:00:00+02:00"}
 DEPRECATION = "@1706659200"
@@ -13,31 +13,23 @@ SUNSET = "Sun, 30 Jun 2999 10:00:00 GMT"
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", [f"{API}/status", f"{API}/status/{{}}", f"{API}/status/unknown"])
-def test_status_routes_announce_their_end(tmp_path: Path, path: str, method: str) -> None:
+async def test_status_routes_announce_their_end(tmp_path: Path, path: str, method: str) -> None:
     """Every answer of both status routes has the dates, in the forms of RFC 9745 and RFC 8594."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, **FUTURE) as client:
-            answer = await client.ask(method, path.format(await client.start()))
-            assert answer.status in (200, 404, 405)
-            assert answer.header("deprecation") == DEPRECATION
-            assert answer.header("sunset") == SUNSET
-
-    run(scenario())
+    async with serving(tmp_path, **FUTURE) as client:
+        answer = await client.ask(method, path.format(await client.start()))
+        assert answer.status in (200, 404, 405)
+        assert answer.header("deprecation") == DEPRECATION
+        assert answer.header("sunset") == SUNSET
 
 
-def test_304_announces_the_end(tmp_path: Path) -> None:
+async def test_304_announces_the_end(tmp_path: Path) -> None:
     """Who polls properly gets few answers but 304, and has to learn of it there."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, **FUTURE) as client:
-            answer = await client.get(f"{API}/status/{await client.start()}", if_none_match="*")
-            assert (answer.status, answer.header("sunset")) == (304, SUNSET)
-
-    run(scenario())
+    async with serving(tmp_path, **FUTURE) as client:
+        answer = await client.get(f"{API}/status/{await client.start()}", if_none_match="*")
+        assert (answer.status, answer.header("sunset")) == (304, SUNSET)
 
 
-def test_other_routes_announce_nothing(tmp_path: Path) -> None:
+async def test_other_routes_announce_nothing(tmp_path: Path) -> None:
     """What stays has no end to announce; nor has a service that was told of none."""
 
     async def scenario(client: Client) -> None:
@@ -45,13 +37,10 @@ def test_other_routes_announce_nothing(tmp_path: Path) -> None:
             answer = await client.get(path)
             assert answer.header("deprecation") is answer.header("sunset") is None
 
-    async def both() -> None:
-        async with serving(tmp_path, **FUTURE) as client:
-            await scenario(client)
-        async with serving(tmp_path) as client:
-            assert (await client.get(f"{API}/status")).header("sunset") is None
-
-    run(both())
+    async with serving(tmp_path, **FUTURE) as client:
+        await scenario(client)
+    async with serving(tmp_path) as client:
+        assert (await client.get(f"{API}/status")).header("sunset") is None
 
 
 @pytest.mark.parametrize(
@@ -59,15 +48,11 @@ def test_other_routes_announce_nothing(tmp_path: Path) -> None:
     [("status", b""), ("status/{}", b""), ("status/unknown", b""), ("status/{}", b"errors_after=0"),
      ("status/{}", b"wait=nan"), ("status/{}", b"wait=60")],
 )  # fmt: skip
-def test_past_the_sunset_polling_is_gone(tmp_path: Path, path: str, query: bytes) -> None:
+async def test_past_the_sunset_polling_is_gone(tmp_path: Path, path: str, query: bytes) -> None:
     """From that day on both routes are 410, whatever the id, and the stream goes on."""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, polling_sunset="2025-01-01") as client:
-            session_id = await client.start()
-            answer = await client.get(f"{API}/{path.format(session_id)}", query)
-            assert answer.status == answer.json["status"] == 410
-            assert answer.header("sunset") == "Wed, 01 Jan 2025 00:00:00 GMT"
-            assert (await client.finished(session_id))["status"] == "completed"
-
-    run(scenario())
+    async with serving(tmp_path, polling_sunset="2025-01-01") as client:
+        session_id = await client.start()
+        answer = await client.get(f"{API}/{path.format(session_id)}", query)
+        assert answer.status == answer.json["status"] == 410
+        assert answer.header("sunset") == "Wed, 01 Jan 2025 00:00:00 GMT"
+        assert (await client.finished(session_id))["status"] == "completed"

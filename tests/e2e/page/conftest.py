@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.browser import Tabs, chromium
-from tests.e2e.page_server import Server
+from tests.support.browser import Tabs, chromium
+from tests.support.page_server import Server
 
 OpenTabs = Callable[..., Tabs]
 NewServer = Callable[..., Server]

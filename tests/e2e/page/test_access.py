@@ -5,9 +5,9 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import badge, complete, serious
 from tests.e2e.page.conftest import NewServer, OpenTabs
-from tests.e2e.page_server import Server
+from tests.support.browser import badge, complete, serious
+from tests.support.page_server import Server
 
 pytestmark = pytest.mark.e2e
 

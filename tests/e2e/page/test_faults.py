@@ -6,10 +6,10 @@ import signal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import WATCH_BAR, badge, bar_went_back, complete
 from tests.e2e.page.conftest import NewServer, OpenTabs
-from tests.e2e.page_server import Server
-from tests.e2e.proxies import cutting, forwarding
+from tests.support.browser import WATCH_BAR, badge, bar_went_back, complete
+from tests.support.page_server import Server
+from tests.support.proxies import cutting, forwarding
 
 pytestmark = pytest.mark.e2e
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import complete, count, longest_task
 from tests.e2e.page.conftest import OpenTabs
-from tests.e2e.page_server import Server
+from tests.support.browser import complete, count, longest_task
+from tests.support.page_server import Server
 
 pytestmark = pytest.mark.e2e
 

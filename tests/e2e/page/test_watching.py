@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.e2e.browser import WATCH_BAR, badge, bar_went_back, complete, count
 from tests.e2e.page.conftest import OpenTabs
-from tests.e2e.page_server import Server
+from tests.support.browser import WATCH_BAR, badge, bar_went_back, complete, count
+from tests.support.page_server import Server
 
 pytestmark = pytest.mark.e2e
 

@@ -1,0 +1,506 @@
+"""The catalogue: what was found, what became of each file, and the sessions themselves."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from ingest.catalogue import retention as pruning
+from ingest.catalogue.database import Database
+from ingest.errors import NotFoundError
+from ingest.outcome import Row
+from ingest.request import IngestRequest
+from ingest.session import RECENT_ERRORS, FileError, Session, Status
+
+VERSION = 1
+
+FILES = 2**32
+"""
+A file's key is its session's number times this, plus its own number in the session.
+
+One whole number is SQLite's own row key: found files and outcomes are appended in order, and a
+session's are one range of it.
+"""
+
+PIECE = 5000
+"""Files that a retry takes in one transaction: some 20 ms, for which a session's batch may wait."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS sessions (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    idempotency_key TEXT UNIQUE,
+    request TEXT NOT NULL,
+    root BLOB NOT NULL,
+    directory BLOB NOT NULL,
+    started REAL NOT NULL,
+    status TEXT NOT NULL,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    ended REAL,
+    last_event_id TEXT,
+    snapshot BLOB
+);
+CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended);
+CREATE TABLE IF NOT EXISTS forgotten (
+    session INTEGER PRIMARY KEY
+);
+CREATE TABLE IF NOT EXISTS found (
+    key INTEGER PRIMARY KEY,
+    path BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS found_by_path ON found (path);
+CREATE TABLE IF NOT EXISTS outcomes (
+    key INTEGER PRIMARY KEY,
+    status TEXT NOT NULL,
+    error TEXT,
+    size INTEGER,
+    modified INTEGER,
+    sha256 TEXT,
+    media_type TEXT,
+    metadata TEXT,
+    counters TEXT
+);
+CREATE TABLE IF NOT EXISTS errors (
+    session INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    time REAL NOT NULL,
+    PRIMARY KEY (session, n)
+) WITHOUT ROWID
+"""
+
+ROWS = 64
+"""
+Rows that one statement inserts.
+
+With a statement for each, the writer's thread takes turns with a busy event loop at Python's
+global lock, row by row: beside one, a batch takes twice as long. More than these gain nothing,
+and a SQLite before 3.32 takes no more than 999 parameters.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session as it stands in the catalogue; all its paths are below `root`."""
+
+    number: int
+    id: str
+    request: IngestRequest
+    root: bytes
+    directory: bytes
+    started: float
+    status: Status
+    cancelled: bool
+    last_event_id: str | None
+    snapshot: bytes | None
+
+
+class OutcomeRecord(NamedTuple):
+    """What was recorded of a file; `modified` is in nanoseconds, the last two are JSON."""
+
+    n: int
+    path: bytes
+    status: str
+    error: str | None
+    size: int | None
+    modified: int | None
+    sha256: str | None
+    media_type: str | None
+    metadata: str | None
+    counters: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file to be processed: its number in the session and its path below the root."""
+
+    n: int
+    path: bytes
+
+
+class Catalogue:
+    """
+    The SQLite file of sessions and outcomes.
+
+    Every method is one transaction. What a method wrote is there after the process was killed.
+    Raises `CatalogueError` where the file cannot be read or written; then nothing was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA, VERSION)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the open catalogue consists of."""
+        return self._database.files
+
+    async def open(self) -> None:
+        """Take the file for this process alone; see `Database.open`."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Give the file back."""
+        await self._database.close()
+
+    async def check(self) -> None:
+        """
+        Write what stands there already.
+
+        Raises:
+            CatalogueError: it cannot be written.
+        """
+        await self._database.write(lambda db: db.execute(f"PRAGMA user_version = {VERSION}"))
+
+    async def add_session(
+        self,
+        session_id: str,
+        request: IngestRequest,
+        root: bytes,
+        directory: bytes,
+        started: float,
+        key: str | None,
+    ) -> SessionRecord:
+        """Record a new session, which survives from now on; or give the one that `key` started."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO sessions"
+                " (id, idempotency_key, request, root, directory, started, status)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'starting') ON CONFLICT (idempotency_key) DO NOTHING",
+                (session_id, key, orjson.dumps(request.to_mapping()), root, directory, started),
+            )
+
+        await self._database.write(work, durable=True)
+        stored = await self.session(session_id)
+        if stored is None:
+            assert key is not None
+            stored = await self.session_of_key(key)
+        assert stored is not None
+        return stored
+
+    async def session(self, session_id: str) -> SessionRecord | None:
+        """Look a session up by its id."""
+        return await self._one("id = ?", session_id)
+
+    async def session_of_key(self, key: str) -> SessionRecord | None:
+        """Look up the session that a request with this idempotency key started."""
+        return await self._one("idempotency_key = ?", key)
+
+    async def unfinished(self) -> list[SessionRecord]:
+        """List the sessions that have to go on, the oldest first."""
+        return await self._sessions("status IN ('starting', 'processing') ORDER BY number")
+
+    async def newest(self, limit: int) -> list[SessionRecord]:
+        """List the sessions that were started last, the newest first."""
+        return await self._sessions("1 ORDER BY number DESC LIMIT ?", limit)
+
+    async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
+        """Record files as found, numbered from `first`."""
+        base = number * FILES + first
+
+        def work(connection: sqlite3.Connection) -> None:
+            _insert(connection, "found", list(enumerate(paths, base)))
+
+        await self._database.write(work)
+
+    async def unknown(self, number: int, paths: Sequence[bytes]) -> list[bytes]:
+        """Keep those of `paths` that this session has not found yet."""
+        low, high = _range(number)
+
+        def work(connection: sqlite3.Connection) -> list[bytes]:
+            query = "SELECT 1 FROM found WHERE path = ? AND key BETWEEN ? AND ?"
+            return [
+                path
+                for path in paths
+                if connection.execute(query, (path, low, high)).fetchone() is None
+            ]
+
+        return await self._database.read(work)
+
+    async def add_failed_of(
+        self, number: int, session_id: str, after: int, limit: int | None
+    ) -> int:
+        """
+        Record as found what failed in another session, from the error numbered above `after`.
+
+        Each file gets the number of its error, so `after` is how many were added before. Gives
+        how many are added now: some thousands at most, none when these were all, or `limit`.
+
+        Raises:
+            NotFoundError: the other session is forgotten by now.
+        """
+        until = after + PIECE if limit is None else min(after + PIECE, limit)
+
+        def work(connection: sqlite3.Connection) -> int:
+            row = connection.execute(
+                "SELECT number FROM sessions WHERE id = ?", (session_id,)
+            ).fetchone()
+            if row is None:
+                raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
+            return connection.execute(
+                "INSERT INTO found SELECT ? + n, path FROM errors JOIN found USING (key)"
+                " WHERE session = ? AND n > ? AND n <= ?",
+                (number * FILES, row[0], after, until),
+            ).rowcount
+
+        return await self._database.write(work)
+
+    async def set_status(self, number: int, status: Status) -> None:
+        """Record that all files are found."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET status = ? WHERE number = ?", (status, number)
+            )
+        )
+
+    async def set_cancelled(self, number: int) -> None:
+        """Record that somebody wants the session to end."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET cancelled = 1 WHERE number = ?", (number,)
+            ),
+            durable=True,
+        )
+
+    async def finish(
+        self, number: int, status: Status, ended: float, last_event_id: str, snapshot: bytes
+    ) -> None:
+        """Record the end of a session, and the last thing that was said of it."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET status = ?, ended = ?, last_event_id = ?, snapshot = ?"
+                " WHERE number = ?",
+                (status, ended, last_event_id, snapshot, number),
+            ),
+            durable=True,
+        )
+
+    async def pending(self, number: int, after: int, limit: int) -> list[PendingFile]:
+        """List files without an outcome, numbered above `after`."""
+        low, high = _range(number)
+
+        def work(connection: sqlite3.Connection) -> list[PendingFile]:
+            rows = connection.execute(
+                "SELECT found.key, path FROM found LEFT JOIN outcomes USING (key)"
+                " WHERE found.key > ? AND found.key <= ? AND status IS NULL"
+                " ORDER BY found.key LIMIT ?",
+                (low + after, high, limit),
+            )
+            return [PendingFile(key - low, path) for key, path in rows]
+
+        return await self._database.read(work)
+
+    async def known(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
+        """Tell of each path with which size and modification time (ns) it was last done, if so."""
+
+        def work(connection: sqlite3.Connection) -> dict[bytes, frozenset[tuple[int, int]]]:
+            # One that was skipped was as it had been done before. So one row is read, however
+            # often the file was ingested.
+            query = (
+                "SELECT size, modified FROM found JOIN outcomes USING (key)"
+                " WHERE path = ? AND status != 'error' ORDER BY key DESC LIMIT 1"
+            )
+            return {
+                path: frozenset(connection.execute(query, (path,)).fetchall()) for path in paths
+            }
+
+        return await self._database.read(work)
+
+    async def record(
+        self, number: int, outcomes: Sequence[Row], failed: Sequence[int], moment: float
+    ) -> int:
+        """
+        Record a batch: its outcomes, and the numbers of the files that failed.
+
+        Gives the number of the first error. Errors are numbered as they are written, so that a
+        batch which could not be written leaves no gap.
+        """
+        base = number * FILES
+
+        def work(connection: sqlite3.Connection) -> int:
+            _insert(connection, "outcomes", [(base + n, *rest) for n, *rest in outcomes])
+            if not failed:
+                return 0
+            first = _last_error(connection, number) + 1
+            connection.executemany(
+                "INSERT INTO errors VALUES (?, ?, ?, ?)",
+                [(number, n, base + file, moment) for n, file in enumerate(failed, first)],
+            )
+            return first
+
+        return await self._database.write(work)
+
+    async def errors_after(self, number: int, n: int, limit: int) -> tuple[list[FileError], int]:
+        """
+        List errors numbered above `n`, in ascending order, and tell the highest number.
+
+        Raises:
+            NotFoundError: the session is forgotten by now.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[list[FileError], int]:
+            errors = _errors(connection, number, "n > ? ORDER BY n LIMIT ?", n, limit)
+            last = _last_error(connection, number)
+            _check_kept(connection, number)
+            return errors, last
+
+        return await self._database.read(work)
+
+    async def restore(self, stored: SessionRecord) -> Session:
+        """Rebuild an unfinished session from what was recorded of it."""
+        low, high = _range(stored.number)
+
+        def work(connection: sqlite3.Connection) -> Session:
+            session = Session(stored.id, stored.started, stored.status)
+            (session.total,) = connection.execute(
+                "SELECT count(*) FROM found WHERE key BETWEEN ? AND ?", (low, high)
+            ).fetchone()
+            counts = Counter(
+                dict(
+                    connection.execute(
+                        "SELECT status, count(*) FROM outcomes"
+                        " WHERE key BETWEEN ? AND ? GROUP BY status",
+                        (low, high),
+                    ).fetchall()
+                )
+            )
+            session.done, session.skipped = counts["done"], counts["skipped"]
+            session.errors = counts["error"]
+            session.count(_sums(connection, low, high))
+            recent = _errors(connection, stored.number, "1 ORDER BY n DESC LIMIT ?", RECENT_ERRORS)
+            session.recent.extend(reversed(recent))
+            return session
+
+        return await self._database.read(work)
+
+    async def outcomes(self, number: int, after: int, limit: int) -> list[OutcomeRecord]:
+        """
+        List outcomes with their paths, numbered above `after`, in the order found.
+
+        Raises:
+            NotFoundError: the session is forgotten by now; what is left of it is not all.
+        """
+        low, high = _range(number)
+
+        def work(connection: sqlite3.Connection) -> list[OutcomeRecord]:
+            rows = connection.execute(
+                "SELECT key - ?, path, status, error, size, modified, sha256, media_type,"
+                " metadata, counters FROM outcomes JOIN found USING (key)"
+                " WHERE key > ? AND key <= ? ORDER BY key LIMIT ?",
+                (low, low + after, high, limit),
+            )
+            recorded = [OutcomeRecord._make(row) for row in rows]
+            _check_kept(connection, number)
+            return recorded
+
+        return await self._database.read(work)
+
+    async def prune(self, ended_before: float) -> list[str]:
+        """
+        Forget sessions that ended earlier; keep of each file the newest record of its being done.
+
+        They are forgotten first, so that nobody meets one that is half there. Then their rows go
+        in pieces, a transaction each: other sessions go on between them, and the write-ahead log
+        stays small. Gives the ids of those now forgotten, a hundred at most: there may be more.
+        """
+        ids = await self._database.write(partial(pruning.forget, ended_before=ended_before))
+        for number in await self._database.read(pruning.forgotten):
+            after, high = _range(number)
+            while (
+                last := await self._database.write(
+                    partial(pruning.prune_piece, after=after, high=high)
+                )
+            ) is not None:
+                after = last
+            await self._database.write(partial(pruning.prune_rest, number=number))
+        return ids
+
+    async def _one(self, clause: str, value: str) -> SessionRecord | None:
+        found = await self._sessions(clause, value)
+        return found[0] if found else None
+
+    async def _sessions(self, clause: str, *values: object) -> list[SessionRecord]:
+        def work(connection: sqlite3.Connection) -> list[SessionRecord]:
+            rows = connection.execute(
+                "SELECT number, id, request, root, directory, started, status, cancelled,"
+                f" last_event_id, snapshot FROM sessions WHERE {clause}",
+                values,
+            )
+            return [_stored(*row) for row in rows]
+
+        return await self._database.read(work)
+
+
+def _range(number: int) -> tuple[int, int]:
+    return number * FILES, number * FILES + FILES - 1
+
+
+def _stored(
+    number: int, id_: str, request: bytes, root: bytes, directory: bytes, *rest: Any
+) -> SessionRecord:
+    started, status, cancelled, last_event_id, snapshot = rest
+    return SessionRecord(
+        number,
+        id_,
+        IngestRequest(**orjson.loads(request)),
+        root,
+        directory,
+        started,
+        Status(status),
+        bool(cancelled),
+        last_event_id,
+        snapshot,
+    )
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    for first in range(0, len(rows), ROWS):
+        some = rows[first : first + ROWS]
+        place = f"({','.join('?' * len(some[0]))})"
+        places = ",".join([place] * len(some))
+        connection.execute(f"INSERT INTO {table} VALUES {places}", list(chain.from_iterable(some)))
+
+
+def _errors(
+    connection: sqlite3.Connection, number: int, clause: str, *values: int
+) -> list[FileError]:
+    rows = connection.execute(
+        "SELECT n, path, error, time FROM errors JOIN found USING (key)"
+        f" JOIN outcomes USING (key) WHERE session = ? AND {clause}",
+        (number, *values),
+    )
+    return [FileError(n, shown(path), message, moment) for n, path, message, moment in rows]
+
+
+def _last_error(connection: sqlite3.Connection, number: int) -> int:
+    query = "SELECT coalesce(max(n), 0) FROM errors WHERE session = ?"
+    return int(connection.execute(query, (number,)).fetchone()[0])
+
+
+def _check_kept(connection: sqlite3.Connection, number: int) -> None:
+    # Asked for after what was read: a session is forgotten before the first of its rows goes.
+    if not connection.execute("SELECT 1 FROM sessions WHERE number = ?", (number,)).fetchone():
+        raise NotFoundError("the session is forgotten by now, its retention is over")
+
+
+def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]:
+    return dict(
+        connection.execute(
+            # total() is a float and so never overflows, which sum() answers with an error.
+            "SELECT counter.key, CAST(total(counter.value) AS INTEGER)"
+            " FROM outcomes, json_each(counters) AS counter"
+            " WHERE outcomes.key BETWEEN ? AND ? GROUP BY counter.key",
+            (low, high),
+        ).fetchall()
+    )
+
+
+def shown(path: bytes) -> str:
+    """Write a path as text: U+FFFD stands for each byte that is not UTF-8."""
+    return path.decode("utf-8", "replace")

@@ -1,0 +1,364 @@
+"""Images by Pillow: what they say of themselves, and how the broken and the hostile end."""
+
+import contextlib
+import io
+import struct
+import threading
+import time
+import warnings
+import zlib
+from typing import Any
+
+import orjson
+import pytest
+
+from ingest.builtin import embedded
+from ingest.builtin import image as media
+from ingest.builtin.image import ImageError, examine
+
+Image = pytest.importorskip("PIL.Image")
+PngInfo = pytest.importorskip("PIL.PngImagePlugin").PngInfo
+TiffDirectory = pytest.importorskip("PIL.TiffImagePlugin").ImageFileDirectory_v2
+IFDRational = pytest.importorskip("PIL.TiffImagePlugin").IFDRational
+
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"
+ ><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+ ><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"
+ ><dc:creator><rdf:Seq><rdf:li>nobody</rdf:li></rdf:Seq></dc:creator
+ ><dc:subject><rdf:Bag><rdf:li>Stra&#223;e &amp; Weg</rdf:li><rdf:li>sea</rdf:li></rdf:Bag
+ ></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"""
+TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+    "WEBP": "image/webp",
+    "ICO": "image/vnd.microsoft.icon",
+}
+
+
+def encoded(form: str = "PNG", size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise(size, 90).convert("RGB").save(file, form, **options)
+    return file.getvalue()
+
+
+def examined(data: bytes, media_type: str = "image/png") -> dict[str, Any]:
+    found = examine(io.BytesIO(data), media_type, len(data))
+    orjson.dumps(found)
+    return found
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png_of(width: int, height: int, *chunks: bytes) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def png_with_text(**texts: str) -> bytes:
+    info = PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text)
+    return encoded(pnginfo=info)
+
+
+def jpeg_with(marker: int, data: bytes) -> bytes:
+    jpeg = encoded("JPEG")
+    return jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data + jpeg[2:]
+
+
+def iptc(*keywords: bytes) -> bytes:
+    block = b"\x1c\x02\x00\x00\x02\x00\x04"
+    for keyword in keywords:
+        block += b"\x1c\x02\x19" + struct.pack(">H", len(keyword)) + keyword
+    padding = b"\0" * (len(block) % 2)
+    resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(block)) + block + padding
+    return b"Photoshop 3.0\0" + resource
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_every_format_tells_its_size(form: str) -> None:
+    """Each decoder is found by its type alone and needs no other."""
+    found = examined(encoded(form, size=(64, 64)), TYPES[form])
+    assert found == {"format": form, "width": 64, "height": 64}
+
+
+def test_type_without_a_decoder_is_not_looked_into() -> None:
+    """HEIC and the like are told by type; that is no error."""
+    assert examined(b"anything", "image/heic") == {}
+    assert not media.can_examine("image/heic")
+
+
+def test_exif_is_told_in_plain_values() -> None:
+    """Camera, time and exposure: text without NULs, numbers as numbers, the date in ISO 8601."""
+    exif = Image.Exif()
+    exif[0x010F] = "Camera Works\0\0"
+    exif[0x0110] = " C-1 "
+    exif[0x0112] = 6
+    exif[0x8769] = {
+        0x9003: "2024:05:01 12:30:00",
+        0x9011: "+02:00",
+        0x829A: IFDRational(1, 250),
+        0x829D: IFDRational(28, 10),
+        0x8827: 200,
+        0x9286: b"UNICODE\0" + "Grüße".encode("utf-16-be"),
+    }
+    for form in ("JPEG", "PNG", "WEBP"):
+        assert examined(encoded(form, exif=exif), TYPES[form])["exif"] == {
+            "make": "Camera Works",
+            "model": "C-1",
+            "orientation": 6,
+            "taken": "2024-05-01T12:30:00+02:00",
+            "exposure_time": 0.004,
+            "f_number": 2.8,
+            "iso": 200,
+            "user_comment": "Grüße",
+        }
+
+
+def test_exif_of_a_tiff_is_told() -> None:
+    """A TIFF's own directory is its EXIF; Pillow drops the orientation when it decodes."""
+    directory = TiffDirectory()
+    directory[0x010F] = "Camera Works"
+    directory[0x0112] = 6
+    directory[0x8769] = {0x9003: "2024:05:01 12:30:00"}
+    assert examined(encoded("TIFF", tiffinfo=directory), "image/tiff")["exif"] == {
+        "make": "Camera Works",
+        "orientation": 6,
+        "taken": "2024-05-01T12:30:00",
+    }
+
+
+def test_exif_that_makes_no_sense_is_left_out() -> None:
+    """JSON has no NaN, the year 0 is no date, and of eight orientations none is 99."""
+    exif = Image.Exif()
+    exif[0x0112] = 99
+    exif[0x8769] = {0x829A: IFDRational(0, 0), 0x9003: "0000:00:00 00:00:00"}
+    assert "exif" not in examined(encoded("JPEG", exif=exif), "image/jpeg")
+
+
+def test_damaged_exif_does_not_spoil_the_picture() -> None:
+    """Many good photos have a bad block: it is passed over, and nothing is printed."""
+    data = jpeg_with(0xE1, b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(range(40)))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert examined(data, "image/jpeg")["width"] == 64
+    assert not seen
+
+
+def test_png_texts_are_told_and_bounded() -> None:
+    """A prompt of any length is cut, with a mark that says so; NULs cannot get in."""
+    found = examined(png_with_text(Description=" A sea ", prompt="x" * 9000, Empty=" "))
+    assert found["text"]["Description"] == "A sea"
+    assert len(found["text"]["prompt"]) == embedded.MAX_TEXT
+    assert found["text"]["prompt"].endswith("x…")
+    assert set(found["text"]) == {"Description", "prompt"}
+
+
+def test_texts_are_bounded_in_number() -> None:
+    """An image with a thousand texts does not fill the report."""
+    texts = {f"t{number}": "x" for number in range(1000)}
+    assert len(examined(png_with_text(**texts))["text"]) == embedded.MAX_TEXTS
+
+
+def test_text_after_the_pixels_is_found() -> None:
+    """PNG allows texts at the end, and programs that add one put it there."""
+    data = encoded()
+    data = data[:-12] + chunk(b"iTXt", b"Title\0\0\0\0\0" + "Grüße".encode()) + data[-12:]
+    assert examined(data)["text"] == {"Title": "Grüße"}
+
+
+def test_keywords_are_drawn_from_everywhere_once() -> None:
+    """A keyword that two blocks hold counts once, in the order found."""
+    data = jpeg_with(0xED, iptc(b"beach", "Grüße".encode(), b"sea", b"caf\xe9"))
+    xmp = b"http://ns.adobe.com/xap/1.0/\0" + XMP.encode()
+    data = data[:2] + struct.pack(">BBH", 0xFF, 0xE1, len(xmp) + 2) + xmp + data[2:]
+    assert examined(data, "image/jpeg")["keywords"] == [
+        "beach",
+        "Grüße",
+        "sea",
+        "café",
+        "Straße & Weg",
+    ]
+
+
+def test_keywords_of_a_png_are_split() -> None:
+    """Keywords in one text are separated by commas or semicolons, with or without spaces."""
+    found = examined(png_with_text(Keywords="sea, beach;sun ,, sea", Description="sea, boat"))
+    assert found["keywords"] == ["sea", "beach", "sun"]
+
+
+def test_keywords_of_windows_are_read() -> None:
+    """Windows writes its tags in UTF-16 into EXIF."""
+    exif = Image.Exif()
+    exif[embedded.XP_KEYWORDS] = "Größe;sea\0".encode("utf-16-le")
+    found = examined(encoded("JPEG", exif=exif), "image/jpeg")
+    assert found["keywords"] == ["Größe", "sea"]
+
+
+def test_keywords_are_bounded() -> None:
+    """Neither their number nor their length is the stranger's to choose."""
+    found = examined(png_with_text(Keywords=",".join(f"{n} " + "x" * 300 for n in range(300))))
+    assert len(found["keywords"]) == embedded.MAX_KEYWORDS
+    assert {len(keyword) for keyword in found["keywords"]} == {embedded.MAX_KEYWORD}
+
+
+def test_packets_are_no_captions() -> None:
+    """XMP in a PNG is read for its keywords; the packet itself does not fill the report."""
+    found = examined(png_with_text(**{"XML:com.adobe.xmp": XMP, "Raw profile type iptc": "00"}))
+    assert found["keywords"] == ["Straße & Weg", "sea"]
+    assert "text" not in found
+
+
+def test_text_that_json_refuses_is_replaced() -> None:
+    """A lone surrogate is no character: orjson would refuse the whole outcome."""
+    assert embedded.clean_text("a\ud800b") == "a?b"
+
+
+def test_entities_in_xmp_are_refused() -> None:
+    """A document type, which an entity bomb needs, ends the reading of the packet."""
+    bomb = '<!DOCTYPE a [<!ENTITY b "sea">]>' + XMP.replace("sea", "&b;")
+    assert embedded.xmp_keywords(bomb.encode()) == []
+    assert embedded.xmp_keywords(XMP.encode()) == ["Straße & Weg", "sea"]
+
+
+def test_keyword_in_xmp_is_the_text_right_in_its_item() -> None:
+    """Around elements inside it; items in items are keywords of their own."""
+    packet = XMP.replace("sea", "s<x:b>no</x:b>e<rdf:li>inner</rdf:li>a")
+    assert embedded.xmp_keywords(packet.encode()) == ["Straße & Weg", "sea", "inner"]
+
+
+@pytest.mark.parametrize("depth_or_pieces", ["<rdf:li>", "a\n"])
+def test_crafted_xmp_takes_no_longer_than_its_size(depth_or_pieces: str) -> None:
+    """The largest packet, of elements in elements or text in pieces, is read in a moment."""
+    deep = depth_or_pieces.startswith("<")
+    before, after = XMP.split("nobody" if deep else "sea")
+    count = (embedded.MAX_XMP - len(XMP)) // (2 * len(depth_or_pieces) + 1)
+    inner = depth_or_pieces * count + ("</rdf:li>" * count if deep else "")
+    begun = time.process_time()
+    keywords = embedded.xmp_keywords(f"{before}{inner}{after}".encode())
+    assert time.process_time() - begun < 2.0  # quadratic, it took four and more
+    assert len(keywords) == 2
+
+
+@pytest.mark.parametrize("cut", range(0, len(XMP), 37))
+def test_damaged_xmp_is_passed_over(cut: int) -> None:
+    """A packet cut anywhere costs its own keywords, nothing else."""
+    assert embedded.xmp_keywords(XMP[:cut].encode()) == []
+
+
+@pytest.mark.parametrize("cut", range(16, 60))
+def test_damaged_iptc_gives_what_is_whole(cut: int) -> None:
+    """A block cut anywhere gives the keywords before the cut."""
+    block = iptc(b"beach", b"sea")[26:]
+    assert embedded.iptc_keywords(block) == ["beach", "sea"]
+    assert embedded.iptc_keywords(block[: cut - 16]) in ([], ["beach"], ["beach", "sea"])
+
+
+@pytest.mark.parametrize("form", TYPES)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_image_cut_short_is_broken(form: str, share: float) -> None:
+    """What is not all there is an error, also if its beginning is in order."""
+    data = encoded(form)
+    with pytest.raises(ImageError, match=r"^broken image: "):
+        examined(data[: int(len(data) * share)], TYPES[form])
+
+
+def test_compressed_tiff_without_its_directory_is_broken() -> None:
+    """Its directory stands at the end: a TIFF without it is cut, not of an unknown kind."""
+    data = encoded("TIFF", compression="tiff_lzw")
+    for kept in (9, len(data) // 2, len(data) - 200):
+        with pytest.raises(ImageError, match="header cannot be read"):
+            examined(data[:kept], "image/tiff")
+
+
+def test_tiff_of_an_unknown_kind_is_no_error() -> None:
+    """TIFF is a family; raw photos and measurements are sound, only not for Pillow."""
+    entry = struct.pack("<HHII", 0x0103, 3, 1, 64999)
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + bytes(4)
+    assert examined(data, "image/tiff") == {}
+
+
+def test_damaged_pixels_are_found() -> None:
+    """A PNG whose compressed data was overwritten opens well and is broken."""
+    data = bytearray(encoded())
+    middle = len(data) // 2
+    data[middle : middle + 50] = bytes(50)
+    with pytest.raises(ImageError, match=r"broken image: .* data stream"):
+        examined(bytes(data))
+
+
+@pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (60_000, 60_000)])
+def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height: int) -> None:
+    """A small file can hold gigabytes of one colour; its header gives it away."""
+    row = bytes(1 + width // 8)
+    squeezer = zlib.compressobj()
+    pixels = b"".join(squeezer.compress(row) for _ in range(100)) + squeezer.flush()
+    with pytest.raises(ImageError, match="pixels"):
+        examined(png_of(width, height, chunk(b"IDAT", pixels)))
+
+
+def test_bomb_inside_an_icon_is_refused() -> None:
+    """An icon says 64 x 64 and holds a PNG that says otherwise."""
+    inner = png_of(10_000, 10_000, chunk(b"IDAT", zlib.compress(bytes(9))))
+    entry = struct.pack("<BBBBHHII", 64, 64, 0, 0, 1, 32, len(inner), 22)
+    with pytest.raises(ImageError, match="too large to decode"):
+        examined(b"\0\0\1\0\1\0" + entry + inner, "image/vnd.microsoft.icon")
+
+
+def test_text_that_swells_is_refused() -> None:
+    """A compressed text of megabytes is a bomb, not a caption."""
+    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(70 * 1024 * 1024)))
+    with pytest.raises(ImageError, match=r"(?i)too large"):
+        examined(png_of(8, 8, bomb, chunk(b"IDAT", zlib.compress(bytes(16)))))
+
+
+def test_thread_of_a_host_ends_the_same_way() -> None:
+    """Outside the main thread, where warnings are left alone, a bomb is refused all the same."""
+    seen: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            examined(png_of(10_000, 10_000, chunk(b"IDAT", zlib.compress(bytes(9)))))
+        except ImageError as error:
+            seen.append(error)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        filters = list(warnings.filters)
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        assert warnings.filters == filters
+    assert [str(error) for error in seen] == [
+        "image of 10,000 x 10,000 pixels; the limit is 89,478,485"
+    ]
+
+
+def test_disks_error_is_not_blamed_on_the_image() -> None:
+    """An image on a failing disk is not broken: the system's own error goes up."""
+
+    class Failing(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        examine(Failing(), "image/png", 100)
+
+
+def test_huge_file_is_not_decoded() -> None:
+    """Some decoders hold the whole file: above the limit none is asked."""
+    assert examine(io.BytesIO(), "image/webp", media.MAX_BYTES + 1) == {}
+
+
+def test_caller_keeps_the_file() -> None:
+    """The file is the caller's to close, after success and after an error."""
+    for data in (encoded(), encoded()[:50]):
+        file = io.BytesIO(data)
+        with contextlib.suppress(ImageError):
+            examine(file, "image/png", len(data))
+        assert not file.closed

@@ -1,0 +1,122 @@
+"""The announcer: which changes become frames, and when, by a clock that the test moves."""
+
+import asyncio
+
+import orjson
+import pytest
+
+from ingest.publisher import SnapshotPublisher
+from ingest.session import Session, Status
+
+pytestmark = pytest.mark.skips_waiting
+
+
+class Announced:
+    """A session of which every change is announced, and the frames that came of it."""
+
+    def __init__(self, min_interval: float) -> None:
+        self.frames: list[tuple[float, int, str, bool, float]] = []
+        self.session = Session("s", 1000.0)
+        self.announcer = SnapshotPublisher(
+            self.session, self._publish, life="L", min_interval=min_interval, clock=self._now
+        )
+
+    def change(self) -> None:
+        self.session.found(1, self._now())
+        self.announcer.changed()
+
+    async def end(self) -> None:
+        self.session.finish(Status.COMPLETED, self._now())
+        await self.announcer.announce_final(*self.announcer.final())
+
+    @property
+    def moments(self) -> list[tuple[float, int]]:
+        """When each frame came, and how many files it told of."""
+        return [(round(moment, 3), total) for moment, total, *_ in self.frames]
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _publish(self, session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
+        frame = orjson.loads(snapshot)
+        self.frames.append(
+            (self._now() - 1000, frame["total_files"], event_id, last, frame["changed_at"] / 1000)
+        )
+
+
+async def test_first_change_goes_at_once_and_others_at_the_interval() -> None:
+    """Of changes every 1/64 s there is a frame each 1/16 s, with the newest state and the last."""
+    announced = Announced(1 / 16)
+    for _ in range(11):
+        announced.change()
+        await asyncio.sleep(1 / 64)
+    await asyncio.sleep(1)
+    assert [moment * 16 for moment, *_ in announced.frames] == [0, 1, 2, 3]
+    assert announced.frames[-1][1] == 11
+
+
+async def test_change_after_silence_goes_at_once() -> None:
+    """The interval counts from the frame before, not from the change."""
+    announced = Announced(0.05)
+    announced.change()
+    await asyncio.sleep(0.051)
+    announced.change()
+    assert announced.moments == [(0.0, 1), (0.051, 2)]
+
+
+async def test_interval_of_zero_announces_every_change() -> None:
+    """Also those at one moment."""
+    announced = Announced(0.0)
+    for _ in range(3):
+        announced.change()
+    await announced.end()
+    assert [total for _, total in announced.moments] == [1, 2, 3, 3]
+
+
+async def test_frame_tells_its_earliest_change() -> None:
+    """A person's lag counts the time for which the change was held back."""
+    announced = Announced(0.05)
+    announced.change()
+    await asyncio.sleep(0.01)
+    announced.change()
+    await asyncio.sleep(0.01)
+    announced.change()
+    await asyncio.sleep(0.1)
+    changed_at = [round(frame[4] - 1000, 3) for frame in announced.frames]
+    assert changed_at == [0.0, 0.01]
+
+
+@pytest.mark.parametrize(("at", "expected"), [(0.0, 0.05), (0.03, 0.05), (0.2, 0.2)])
+async def test_last_frame_comes_in_its_turn_alone_and_marked(at: float, expected: float) -> None:
+    """What waits for its turn is dropped for it: the end holds all, and nothing follows."""
+    announced = Announced(0.05)
+    announced.change()
+    announced.change()
+    if at >= 0.05:
+        announced.announcer.stop()
+    await asyncio.sleep(at)
+    await announced.end()
+    await asyncio.sleep(1)
+    assert announced.moments == [(0.0, 1), (expected, 2)]
+    assert [last for *_, last, _ in announced.frames] == [False, True]
+
+
+async def test_stopped_announcer_says_no_more() -> None:
+    """A session that is interrupted leaves no timer behind."""
+    announced = Announced(0.05)
+    announced.change()
+    announced.change()
+    announced.announcer.stop()
+    await asyncio.sleep(1)
+    assert announced.moments == [(0.0, 1)]
+
+
+async def test_event_ids_differ_and_bear_the_servers_life() -> None:
+    """Each frame has an id of its own, which no other life of the server gives."""
+    announced = Announced(0.0)
+    announced.change()
+    announced.change()
+    await announced.end()
+    ids = [event_id for _, _, event_id, *_ in announced.frames]
+    assert len(set(ids)) == 3
+    assert all(event_id.startswith("L-") for event_id in ids)
