@@ -97,7 +97,7 @@ def test_wheel_runs_from_any_folder(installed: Path, tmp_path: Path) -> None:
         until(lambda: RUNNING.search(log_file.read_text().lower()) or process.poll() is not None)
         found = RUNNING.search(log_file.read_text().lower())
         assert found, log_file.read_text()
-        for path in ("", "static/app.js", "openapi.json", "healthz?ready"):
+        for path in ("", "static/app.js", "static/net/api.js", "openapi.json", "healthz?ready"):
             address = f"http://127.0.0.1:{found[1]}/{path}"
             with urllib.request.urlopen(address, timeout=DEADLINE) as answer:
                 assert answer.read()

@@ -29,6 +29,7 @@ from web.static import Static
 
 API = "/api/ingest"
 POLLED = f"{API}/status"
+FILES = "/static"
 
 KEY_LIMIT = 255
 """Characters of an idempotency key: a UUID has 36."""
@@ -72,7 +73,7 @@ class Routes:
         )
         self._below: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
             {
-                "/static": {"GET": self._file},
+                FILES: {"GET": self._file},
                 POLLED: {"GET": self._status},
                 f"{API}/stream": {"GET": self._stream},
                 f"{API}/cancel": {"POST": self._cancel},
@@ -82,7 +83,7 @@ class Routes:
 
     def knows(self, path: str) -> bool:
         """Tell whether there is a route for `path`."""
-        return path in self._exact or path.rpartition("/")[0] in self._below
+        return path in self._exact or _split(path)[0] in self._below
 
     def headers(self, request: Request) -> Headers:
         """Give what every answer to this request carries, whatever it is."""
@@ -99,7 +100,7 @@ class Routes:
             RouteNotFoundError, MethodNotAllowedError: there is none.
             HTTPError, IngestError: what the handler refuses.
         """
-        folder, _, name = request.path.rpartition("/")
+        folder, name = _split(request.path)
         methods = self._exact.get(request.path)
         if methods is None:
             methods = self._below.get(folder) if name else None
@@ -227,3 +228,11 @@ class Routes:
         channel = await self._sessions.channel(session_id)
         assert channel.newest is not None
         return channel.newest.data
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return the route of `path` and the name below it; only names of files contain slashes."""
+    if path.startswith(f"{FILES}/"):
+        return FILES, path[len(FILES) + 1 :]
+    folder, _, name = path.rpartition("/")
+    return folder, name

@@ -43,14 +43,18 @@ class File:
 
 class Static:
     """
-    The files by name: a request is one look-up, so no path in a URL reaches the disk.
+    The files by name (`net/api.js`): a request is one dict look-up, and no URL reaches the disk.
 
     Each is revalidated at every use (`no-cache`) by an ETag of its content, so a new version of
     the service is a new version of the page.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {path.name: _file(path) for path in folder.iterdir() if path.is_file()}
+        self._files = {
+            path.relative_to(folder).as_posix(): _file(path)
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
         self._description = _file(DESCRIPTION)
 
     def page(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { CHECK_TIME, Connection, SILENCE, TRIALS } from "../../web/page/connection.js";
-import { FIRST_FRAME } from "../../web/page/stream.js";
+import { CHECK_TIME, Connection, SILENCE, TRIALS } from "../../web/page/net/connection.js";
+import { FIRST_FRAME } from "../../web/page/net/stream.js";
 import { FakeClock, fakeEventSource, fakeFetch, settle, snapshot } from "./fakes.js";
 
 let clock, source, net, links, seen, fresh;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ApiError, ask, startSession } from "../../web/page/api.js";
-import { countFiles } from "../../web/page/count.js";
-import * as patterns from "../../web/page/patterns.js";
+import { ApiError, ask, startSession } from "../../web/page/net/api.js";
+import { countFiles } from "../../web/page/state/count.js";
+import * as patterns from "../../web/page/state/patterns.js";
 import { say } from "../../web/page/strings.js";
 import { fakeFetch } from "./fakes.js";
 

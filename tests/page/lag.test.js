@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LagMeter } from "../../web/page/lag.js";
+import { LagMeter } from "../../web/page/state/lag.js";
 
 const http = (ms) => new Date(ms).toUTCString();
 const T = Date.parse("2026-01-01T12:00:00Z");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { plotPaths } from "../../web/page/plot.js";
-import { RateHistory } from "../../web/page/rate.js";
+import { plotPaths } from "../../web/page/state/plot.js";
+import { RateHistory } from "../../web/page/state/rate.js";
 
 const near = (actual, expected) => assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`);
 

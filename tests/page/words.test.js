@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Announcer } from "../../web/page/announcer.js";
-import { paths, randomKey } from "../../web/page/api.js";
-import { split, visible } from "../../web/page/names.js";
+import { Announcer } from "../../web/page/state/live_region.js";
+import { paths, randomKey } from "../../web/page/net/api.js";
+import { split, visible } from "../../web/page/state/names.js";
 import { say, text, units } from "../../web/page/strings.js";
-import { initialState, reduce, view } from "../../web/page/state.js";
+import { initialState, reduce, view } from "../../web/page/state/session_state.js";
 import { snapshot } from "./fakes.js";
 
 const folder = new URL("../../web/page/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, folder), "utf8");
 const page = read("index.html");
-const scripts = readdirSync(folder).filter((name) => name.endsWith(".js"));
+const scripts = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".js"));
 
 test("every word that index.html names stands in strings.js", () => {
   const named = [...page.matchAll(/data-(?:text|label|placeholder)="(\w+)"/g)].map(([, key]) => key);

@@ -8,7 +8,7 @@ import pytest
 from tests.support.client import serving
 from web.static import FOLDER
 
-NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_file())
+NAMES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
 
 
 async def test_page_has_its_headers(tmp_path: Path) -> None:
@@ -48,3 +48,16 @@ async def test_file_is_revalidated(tmp_path: Path, name: str) -> None:
             assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
         for other in ('"x"', "", etag.strip('"')):
             assert (await client.get(f"/static/{name}", if_none_match=other)).status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "net", "net/", "net/../app.js", "net//api.js", "./app.js", "net/./api.js", "net%2Fapi.jsx",
+        "../static.py", "/etc/passwd", "net/api.js/x", "net\\api.js", "",
+    ],
+)  # fmt: skip
+async def test_name_that_is_not_listed_is_404(tmp_path: Path, name: str) -> None:
+    """Names are compared as they are: nothing in a URL is resolved against the disk."""
+    async with serving(tmp_path) as client:
+        assert (await client.get(f"/static/{name}")).status == 404

@@ -1,15 +1,15 @@
 /** The page: which view the address asks for, and what the views share. */
 
-import { Connection } from "./connection.js";
-import { fillTexts, part, setText } from "./dom.js";
-import { labelOf, remember } from "./labels.js";
-import { LagMeter } from "./lag.js";
-import { visible } from "./names.js";
-import { SessionList } from "./sessionlist.js";
-import { SessionView } from "./sessionview.js";
-import { Shared } from "./sharing.js";
-import { softLocks } from "./softlock.js";
-import { StartForm } from "./startform.js";
+import { Connection } from "./net/connection.js";
+import { fillTexts, part, setText } from "./view/dom.js";
+import { labelOf, remember } from "./state/labels.js";
+import { LagMeter } from "./state/lag.js";
+import { visible } from "./state/names.js";
+import { SessionList } from "./view/session_list.js";
+import { SessionView } from "./view/session_view.js";
+import { Shared } from "./net/shared_connection.js";
+import { softLocks } from "./net/fallback_locks.js";
+import { StartForm } from "./view/start_form.js";
 import { say, text, units } from "./strings.js";
 
 const RETURN = "ingest return";

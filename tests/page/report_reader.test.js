@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KEPT, matcher, readReport, typeOf } from "../../web/page/report.js";
+import { KEPT, matcher, readReport, typeOf } from "../../web/page/net/report_reader.js";
 
 const record = (changes = {}) => ({ file: "a.png", status: "done", error: null, size: 1, media_type: "image/png", ...changes });
 const lines = (records) => records.map((r) => `${JSON.stringify(r)}\n`).join("");

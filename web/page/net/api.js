@@ -1,6 +1,6 @@
 /** The service's routes, relative to the page, and its answers. */
 
-import { trouble } from "./strings.js";
+import { trouble } from "../strings.js";
 
 const BASE = "api/ingest/";
 

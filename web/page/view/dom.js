@@ -1,7 +1,7 @@
 /** Small helpers over the document. Nothing here, and nothing else on the page, parses markup. */
 
-import { split, visible } from "./names.js";
-import { text } from "./strings.js";
+import { split, visible } from "../state/names.js";
+import { text } from "../strings.js";
 
 /** Puts the page's words where index.html names them, in templates as well. */
 export function fillTexts(root) {

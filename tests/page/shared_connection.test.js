@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { ANSWER, QUIET, Shared } from "../../web/page/sharing.js";
-import { OBJECTION, RECHECK, softLocks } from "../../web/page/softlock.js";
+import { ANSWER, QUIET, Shared } from "../../web/page/net/shared_connection.js";
+import { OBJECTION, RECHECK, softLocks } from "../../web/page/net/fallback_locks.js";
 import { FakeClock, fakeChannels, fakeLocks, settle, snapshot } from "./fakes.js";
 
 let clock, channels, locks, open;

@@ -1,9 +1,9 @@
 /** The folder picker: breadcrumbs, the folders inside, and the keyboard. */
 
-import { ask, paths } from "./api.js";
+import { ask, paths } from "../net/api.js";
 import { clone, part, setMessage, setText } from "./dom.js";
-import { visible } from "./names.js";
-import { say, text, trouble } from "./strings.js";
+import { visible } from "../state/names.js";
+import { say, text, trouble } from "../strings.js";
 
 /** Folders shown at once; more are found with the filter. */
 const SHOWN = 300;

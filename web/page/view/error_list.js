@@ -1,8 +1,8 @@
 /** The list of errors, newest first; only rows that are in view exist. */
 
 import { clone, part, setMessage, setPath, setText } from "./dom.js";
-import { visible } from "./names.js";
-import { say, text, units } from "./strings.js";
+import { visible } from "../state/names.js";
+import { say, text, units } from "../strings.js";
 
 const ROW = 56; // as in style.css
 const OVERSCAN = 4;

@@ -1,14 +1,14 @@
 /** One session on the page: listens to it, keeps what is known, paints it once a frame. */
 
-import { Announcer } from "./announcer.js";
-import { ask, cancelSession, paths, randomKey, startSession } from "./api.js";
+import { Announcer } from "../state/live_region.js";
+import { ask, cancelSession, paths, randomKey, startSession } from "../net/api.js";
 import { clone, oncePerFrame, part } from "./dom.js";
-import { ErrorFeed, ErrorLog } from "./errorlog.js";
-import { ErrorView } from "./errorview.js";
-import { RateHistory } from "./rate.js";
-import { ReportView } from "./reportview.js";
-import { initialState, reduce, view } from "./state.js";
-import { WatchCard } from "./watchcard.js";
+import { ErrorFeed, ErrorLog } from "../state/error_log.js";
+import { ErrorView } from "./error_list.js";
+import { RateHistory } from "../state/rate.js";
+import { ReportView } from "./report_table.js";
+import { initialState, reduce, view } from "../state/session_state.js";
+import { WatchCard } from "./session_card.js";
 
 const TICK = 1000;
 

@@ -1,6 +1,6 @@
 /** What a screen reader is told of a session: seldom enough to be listened to. */
 
-import { link as linkWord, linkHint, phase as phaseWord } from "./strings.js";
+import { link as linkWord, linkHint, phase as phaseWord } from "../strings.js";
 
 const STEP = 10;
 const LEAST_GAP = 10_000;

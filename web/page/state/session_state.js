@@ -1,6 +1,6 @@
 /** What the page knows of one session: a pure reducer, and what it shows in words and numbers. */
 
-import { say, phase as phaseWord } from "./strings.js";
+import { say, phase as phaseWord } from "../strings.js";
 
 const ENDS = new Map([["completed", "completed"], ["cancelled", "cancelled"], ["error", "failed"]]);
 const RANK = { starting: 0, processing: 1 };

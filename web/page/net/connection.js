@@ -3,7 +3,7 @@
 import { paths } from "./api.js";
 import { fetchStatus, openPoll } from "./poll.js";
 import { openStream } from "./stream.js";
-import { finished, supersedes } from "./state.js";
+import { finished, supersedes } from "../state/session_state.js";
 
 /** Comments are invisible to EventSource: so long a silence is checked against `status`. */
 export const SILENCE = 20_000;

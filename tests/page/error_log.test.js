@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { ErrorFeed, ErrorLog, KEPT } from "../../web/page/errorlog.js";
+import { ErrorFeed, ErrorLog, KEPT } from "../../web/page/state/error_log.js";
 import { FakeClock, settle } from "./fakes.js";
 
 const error = (n) => ({ n, file: `f${n}`, message: "bad", time: "2026-01-01T00:00:00Z" });

@@ -1,9 +1,9 @@
 /** Paints what is known of a session into its card. */
 
-import { paths } from "./api.js";
+import { paths } from "../net/api.js";
 import { part, setAttribute, setMessage, setParts, setPath, setText } from "./dom.js";
-import { plotPaths } from "./plot.js";
-import { link as linkWord, linkHint, phase as phaseWord, say, text, units } from "./strings.js";
+import { plotPaths } from "../state/plot.js";
+import { link as linkWord, linkHint, phase as phaseWord, say, text, units } from "../strings.js";
 
 /** Milliseconds between two drawings of the plot: its points change no faster. */
 const PLOT_GAP = 250;

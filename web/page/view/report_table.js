@@ -1,10 +1,10 @@
 /** The table of outcomes: read as it streams, searched, filtered, and shown a page at a time. */
 
-import { ApiError, paths } from "./api.js";
+import { ApiError, paths } from "../net/api.js";
 import { clone, oncePerFrame, part, setPath, setText } from "./dom.js";
-import { visible } from "./names.js";
-import { KEPT, matcher, readReport } from "./report.js";
-import { outcomeOf, say, text, units } from "./strings.js";
+import { visible } from "../state/names.js";
+import { KEPT, matcher, readReport } from "../net/report_reader.js";
+import { outcomeOf, say, text, units } from "../strings.js";
 
 const PAGE = 50;
 /** Rows made in one frame: few enough not to be felt. */

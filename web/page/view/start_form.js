@@ -1,12 +1,12 @@
 /** The form that starts a session. */
 
-import { ask, paths, randomKey, startSession } from "./api.js";
-import { countFiles } from "./count.js";
+import { ask, paths, randomKey, startSession } from "../net/api.js";
+import { countFiles } from "../state/count.js";
 import { part, setMessage, setText } from "./dom.js";
-import { visible } from "./names.js";
-import * as patterns from "./patterns.js";
-import { Picker } from "./picker.js";
-import { say, text, trouble } from "./strings.js";
+import { visible } from "../state/names.js";
+import * as patterns from "../state/patterns.js";
+import { Picker } from "./folder_picker.js";
+import { say, text, trouble } from "../strings.js";
 
 /** A number of files that takes longer to find is not waited for. */
 const COUNT_TIME = 2000;

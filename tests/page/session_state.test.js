@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countsOf, initialState, reduce, supersedes, view } from "../../web/page/state.js";
+import { countsOf, initialState, reduce, supersedes, view } from "../../web/page/state/session_state.js";
 import { snapshot } from "./fakes.js";
 
 const play = (...events) => events.reduce(reduce, initialState("s1"));

@@ -1,12 +1,12 @@
 /** The list of running and recent sessions, live while the page is in view. */
 
-import { ask, paths } from "./api.js";
+import { ask, paths } from "../net/api.js";
 import { clone, part, setAttribute, setParts, setText } from "./dom.js";
-import { labelOf } from "./labels.js";
-import { visible } from "./names.js";
-import { countsOf, finished, phaseOf, supersedes } from "./state.js";
-import { phase as phaseWord, say, units } from "./strings.js";
-import { endIcon } from "./watchcard.js";
+import { labelOf } from "../state/labels.js";
+import { visible } from "../state/names.js";
+import { countsOf, finished, phaseOf, supersedes } from "../state/session_state.js";
+import { phase as phaseWord, say, units } from "../strings.js";
+import { endIcon } from "./session_card.js";
 
 const BUSY = 2000;
 const IDLE = 5000;
