@@ -36,8 +36,10 @@ unit: $(VENV)/.test
 	PYTHONASYNCIODEBUG=1 $(BIN)/coverage run -m pytest -m "not e2e"
 	$(BIN)/coverage report
 
-page:
+page: $(MODULES)/.installed
 	node --test tests/page/*.test.js
+	npm run --prefix tests --silent types
+	npm run --prefix tests --silent format
 
 # They mostly wait. One that fails on a machine busy with others gets one more try.
 e2e: $(VENV)/.test $(MODULES)/.installed

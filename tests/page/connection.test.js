@@ -7,7 +7,13 @@ import { FakeClock, fakeEventSource, fakeFetch, settle, snapshot } from "./fakes
 let clock, source, net, links, seen, fresh;
 
 function follow({ EventSource = source.EventSource } = {}) {
-  const env = { EventSource, fetch: net.fetch, now: clock.now, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout };
+  const env = {
+    EventSource,
+    fetch: net.fetch,
+    now: clock.now,
+    setTimeout: clock.setTimeout,
+    clearTimeout: clock.clearTimeout,
+  };
   return new Connection("s1", env, {
     snapshot: (s, isFresh) => {
       seen.push(s.processed_files);
@@ -135,7 +141,10 @@ test("the server is killed and started: the page tries to stream as soon as it a
     await clock.advance(1000);
   }
   assert.deepEqual(links, ["live", "reconnecting"]);
-  net.waiting().at(-1).answer(200, snapshot({ done: 2 }), { ETag: '"2"' });
+  net
+    .waiting()
+    .at(-1)
+    .answer(200, snapshot({ done: 2 }), { ETag: '"2"' });
   await settle();
   assert.equal(source.open().length, 1);
   source.last().frame(snapshot(END));

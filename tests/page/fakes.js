@@ -135,7 +135,10 @@ export function fakeLocks() {
         if (signal.aborted) throw new DOMException("aborted", "AbortError");
         return hold();
       });
-      queues.set(name, mine.catch(() => {}));
+      queues.set(
+        name,
+        mine.catch(() => {}),
+      );
       return mine;
     },
   };

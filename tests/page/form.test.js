@@ -39,7 +39,10 @@ test("the number of files is that of the whole tree, or of the one folder", asyn
 test("each folder inside is told of with all that is below it", async () => {
   const told = [];
   await countFiles(await list("."), 8, true, list, (...what) => told.push(what));
-  assert.deepEqual(told.sort(), [["a", 5, true], ["b", 2, true]]);
+  assert.deepEqual(told.sort(), [
+    ["a", 5, true],
+    ["b", 2, true],
+  ]);
 });
 
 test("a folder whose own number is not known has at least what is below it", async () => {
@@ -77,7 +80,10 @@ test("a problem document names the fields; its detail is the message", async () 
   const answer = startSession(fetch, { directory: "x" }, "key");
   assert.equal(calls[0].options.headers["Idempotency-Key"], "key");
   calls[0].answer(422, { detail: "max_files: below 1", errors: [{ field: "max_files", message: "below 1" }] });
-  await assert.rejects(answer, (error) => error.status === 422 && error.fields[0].field === "max_files" && /below 1/.test(error.message));
+  await assert.rejects(
+    answer,
+    (error) => error.status === 422 && error.fields[0].field === "max_files" && /below 1/.test(error.message),
+  );
 });
 
 test("one who is signed out reads what to do, not what the server tells programs", () => {

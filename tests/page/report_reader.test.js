@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KEPT, matcher, readReport, typeOf } from "../../web/page/net/report_reader.js";
 
-const record = (changes = {}) => ({ file: "a.png", status: "done", error: null, size: 1, media_type: "image/png", ...changes });
+const record = (changes = {}) => ({
+  file: "a.png",
+  status: "done",
+  error: null,
+  size: 1,
+  media_type: "image/png",
+  ...changes,
+});
 const lines = (records) => records.map((r) => `${JSON.stringify(r)}\n`).join("");
 
 function stream(text, size = 7) {
@@ -31,7 +38,10 @@ test("records come whole, wherever the bytes are split", async () => {
   const names = ["é.png", "日本.jpg", "<b>x</b>", "a\nb"];
   for (const size of [1, 2, 3, 5, 1000]) {
     const { kept, broken } = await run(stream(lines(names.map((file) => record({ file }))), size));
-    assert.deepEqual(kept.map((r) => r.file), names);
+    assert.deepEqual(
+      kept.map((r) => r.file),
+      names,
+    );
     assert.equal(broken, false);
   }
 });
@@ -74,7 +84,10 @@ test("each record is handed on once", async () => {
   const got = [];
   const body = stream(lines(Array.from({ length: 50 }, (_, i) => record({ size: i }))), 100);
   await run(body, any, { now: () => time++, onRecords: (batch) => got.push(...batch) });
-  assert.deepEqual(got.map((r) => r.size), Array.from({ length: 50 }, (_, i) => i));
+  assert.deepEqual(
+    got.map((r) => r.size),
+    Array.from({ length: 50 }, (_, i) => i),
+  );
 });
 
 test("a report that breaks off in a line says so and keeps what came", async () => {
@@ -98,8 +111,8 @@ test("outcome, type and text must all fit", () => {
 });
 
 test("types are coarse, and what is not known is other", () => {
-  const types = ["image/png", "video/mp4", "audio/ogg", "text/plain", "application/pdf", "application/zip", null].map((media_type) =>
-    typeOf({ media_type }),
+  const types = ["image/png", "video/mp4", "audio/ogg", "text/plain", "application/pdf", "application/zip", null].map(
+    (media_type) => typeOf({ media_type }),
   );
   assert.deepEqual(types, ["image", "video", "audio", "document", "document", "other", "other"]);
 });

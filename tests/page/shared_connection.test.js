@@ -10,10 +10,20 @@ class Tab {
   seen = [];
   links = [];
   constructor(env = {}) {
-    const base = { locks, BroadcastChannel: channels.BroadcastChannel, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout };
+    const base = {
+      locks,
+      BroadcastChannel: channels.BroadcastChannel,
+      setTimeout: clock.setTimeout,
+      clearTimeout: clock.clearTimeout,
+    };
     const on = { snapshot: (s) => this.seen.push(s.processed_files), link: (word) => this.links.push(word) };
     const connect = (upward) => {
-      const connection = { ...upward, checks: 0, close: () => open.delete(connection), check: () => connection.checks++ };
+      const connection = {
+        ...upward,
+        checks: 0,
+        close: () => open.delete(connection),
+        check: () => connection.checks++,
+      };
       open.add(connection);
       this.connection = connection;
       return connection;
@@ -147,7 +157,10 @@ function want(random) {
 test("of tabs that want a soft lock at the same moment one gets it", async () => {
   const takers = [0.5, 0.2, 0.9, 0.3].map(want);
   await clock.advance(OBJECTION * 4);
-  assert.deepEqual(takers.map((t) => t.held), [false, true, false, false]);
+  assert.deepEqual(
+    takers.map((t) => t.held),
+    [false, true, false, false],
+  );
 });
 
 test("a soft lock that is held is not given to another, and passes on when it is free", async () => {

@@ -16,22 +16,43 @@ const scripts = readdirSync(folder, { recursive: true }).filter((name) => name.e
 test("every word that index.html names stands in strings.js", () => {
   const named = [...page.matchAll(/data-(?:text|label|placeholder)="(\w+)"/g)].map(([, key]) => key);
   assert.ok(named.length > 50);
-  assert.deepEqual(named.filter((key) => typeof text[key] !== "string"), []);
+  assert.deepEqual(
+    named.filter((key) => typeof text[key] !== "string"),
+    [],
+  );
 });
 
 test("no word in strings.js is left over", () => {
-  const sources = page + scripts.filter((name) => name !== "strings.js").map(read).join("");
-  assert.deepEqual(Object.keys(text).filter((key) => !new RegExp(`(text\\.|")${key}\\b`).test(sources)), []);
-  assert.deepEqual(Object.keys(say).filter((key) => !sources.includes(`say.${key}`)), []);
+  const sources =
+    page +
+    scripts
+      .filter((name) => name !== "strings.js")
+      .map(read)
+      .join("");
+  assert.deepEqual(
+    Object.keys(text).filter((key) => !new RegExp(`(text\\.|")${key}\\b`).test(sources)),
+    [],
+  );
+  assert.deepEqual(
+    Object.keys(say).filter((key) => !sources.includes(`say.${key}`)),
+    [],
+  );
 });
 
 test("index.html holds no English of its own but for the title and what needs no script", () => {
-  const body = page.replace(/<(noscript|title)>.*?<\/\1>|<p [^>]*data-unstarted>.*?<\/p>/gs, "").replace(/<[^>]*>/g, "");
+  const body = page
+    .replace(/<(noscript|title)>.*?<\/\1>|<p [^>]*data-unstarted>.*?<\/p>/gs, "")
+    .replace(/<[^>]*>/g, "");
   assert.equal(body.trim(), "");
 });
 
 test("no script turns text into markup, and none stands in the page", () => {
-  for (const name of scripts) assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, name);
+  for (const name of scripts)
+    assert.doesNotMatch(
+      read(name),
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/,
+      name,
+    );
   assert.doesNotMatch(page, /<script(?![^>]*src=)|\son\w+=|\sstyle=/);
 });
 
@@ -63,8 +84,21 @@ test("a path is split before its name", () => {
 });
 
 test("sizes and durations have the precision that a person can use", () => {
-  assert.deepEqual([0, 999, 1000, 48_213, 999_600, 5e9].map(units.bytes), ["0 B", "999 B", "1.0 kB", "48.2 kB", "1.0 MB", "5.0 GB"]);
-  assert.deepEqual([0.2, 59.4, 61, 3700, 200_000].map(units.duration), ["under 1 s", "59 s", "1 min 1 s", "1 h 1 min", "2 d 7 h"]);
+  assert.deepEqual([0, 999, 1000, 48_213, 999_600, 5e9].map(units.bytes), [
+    "0 B",
+    "999 B",
+    "1.0 kB",
+    "48.2 kB",
+    "1.0 MB",
+    "5.0 GB",
+  ]);
+  assert.deepEqual([0.2, 59.4, 61, 3700, 200_000].map(units.duration), [
+    "under 1 s",
+    "59 s",
+    "1 min 1 s",
+    "1 h 1 min",
+    "2 d 7 h",
+  ]);
 });
 
 test("what is only guessed is no finer than a guess is worth", () => {
@@ -108,12 +142,20 @@ test("a screen reader hears the start, each tenth at most every ten seconds, and
 
 test("a screen reader hears of a connection that is lost for a while and that it is back, each once", () => {
   const announcer = new Announcer();
-  const play = (link) => reduce(reduce(initialState("s1"), { type: "snapshot", snapshot: snapshot({ done: 1 }) }), { type: "link", link });
+  const play = (link) =>
+    reduce(reduce(initialState("s1"), { type: "snapshot", snapshot: snapshot({ done: 1 }) }), { type: "link", link });
   const hear = (link, now) => announcer.next(view(play(link), 0), now);
   hear("live", 0);
   const heard = [
-    ["reconnecting", 1000], ["live", 2000], ["reconnecting", 3000], ["reconnecting", 5900],
-    ["reconnecting", 6000], ["reconnecting", 7000], ["live", 8000], ["live", 11_000], ["live", 12_000],
+    ["reconnecting", 1000],
+    ["live", 2000],
+    ["reconnecting", 3000],
+    ["reconnecting", 5900],
+    ["reconnecting", 6000],
+    ["reconnecting", 7000],
+    ["live", 8000],
+    ["live", 11_000],
+    ["live", 12_000],
   ].map(([link, now]) => hear(link, now)?.split(".")[0]);
   assert.deepEqual(heard.filter(Boolean), ["Reconnecting", "Live"]);
 });

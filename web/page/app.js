@@ -44,7 +44,9 @@ function follow(id, on) {
 class App {
   #main = document.getElementById("main");
   #list = new SessionList(document.querySelector(".sessions"), heedfulFetch);
-  #form = new StartForm(document.getElementById("start"), heedfulFetch, (snapshot, label) => this.#started(snapshot, label));
+  #form = new StartForm(document.getElementById("start"), heedfulFetch, (snapshot, label) =>
+    this.#started(snapshot, label),
+  );
   #view = null;
   #begun = null;
   #hiddenAt = 0;
@@ -84,16 +86,21 @@ class App {
   #watch(id, moved) {
     this.#form.hide();
     const name = visible(labelOf(id) ?? say.sessionName(id));
-    this.#view = new SessionView(id, name, {
-      fetch: heedfulFetch,
-      follow,
-      meter,
-      list: this.#list,
-      announce: (words) => setText(part(document, "announce"), words),
-      confirmCancel,
-      detail: showDetail,
-      retried: (snapshot, of) => this.#started(snapshot, say.retryName(of)),
-    }, this.#known(id));
+    this.#view = new SessionView(
+      id,
+      name,
+      {
+        fetch: heedfulFetch,
+        follow,
+        meter,
+        list: this.#list,
+        announce: (words) => setText(part(document, "announce"), words),
+        confirmCancel,
+        detail: showDetail,
+        retried: (snapshot, of) => this.#started(snapshot, say.retryName(of)),
+      },
+      this.#known(id),
+    );
     this.#main.append(this.#view.element);
     if (moved) this.#view.focus();
   }
@@ -123,8 +130,11 @@ function goBack() {
   if (hash && location.hash === "") history.replaceState(null, "", hash);
 }
 
+/** @returns {HTMLDialogElement} */
+const dialogOf = (id) => document.querySelector(`dialog#${id}`);
+
 function confirmCancel() {
-  const dialog = document.getElementById("cancel");
+  const dialog = dialogOf("cancel");
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {
@@ -135,14 +145,16 @@ function confirmCancel() {
 /** Shows one error or one record of the report in full. */
 function showDetail(what) {
   const { file, message, error, time, n, ...record } = what;
-  const dialog = document.getElementById("detail");
+  const dialog = dialogOf("detail");
   const rows = [
     [text.detailMessage, message ?? error],
     [text.detailTime, time && units.full(new Date(time))],
     [text.detailRecord, record.status && JSON.stringify(record, null, 2)],
   ];
   setText(part(dialog, "title"), visible(file));
-  part(dialog, "detail").replaceChildren(...rows.filter(([, value]) => value).flatMap(([term, value]) => pair(term, value)));
+  part(dialog, "detail").replaceChildren(
+    ...rows.filter(([, value]) => value).flatMap(([term, value]) => pair(term, value)),
+  );
   dialog.showModal();
 }
 

@@ -4,7 +4,8 @@ const AGAIN = 1000;
 
 import("./app.js").catch(async (error) => {
   // Once: after that the page says what to do, which needs no script.
-  if (performance.getEntriesByType("navigation")[0]?.type === "reload") throw error;
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  if (navigation?.type === "reload") throw error;
   do await new Promise((resolve) => setTimeout(resolve, AGAIN));
   while (!(await answers()));
   location.reload();

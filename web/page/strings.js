@@ -14,7 +14,8 @@ export const text = {
   newSession: "New session",
 
   startTitle: "New session",
-  startLead: "Pick a folder and press Start. You can watch every file land, and close this page at any time: the work goes on.",
+  startLead:
+    "Pick a folder and press Start. You can watch every file land, and close this page at any time: the work goes on.",
   folder: "Folder",
   breadcrumbs: "Folder shown",
   folders: "Folders inside",
@@ -154,7 +155,8 @@ export const say = {
     `${number.format(v.failed)} failed, of ${files(v.total)}`,
   title: (percent, name) => `${percent}% · ${name || text.brand}`,
   titleFinding: (n, name) => `${number.format(n)} found · ${name || text.brand}`,
-  titleEnd: (word, percent, name) => [word, percent !== null && `${percent}%`, name || text.brand].filter(Boolean).join(" · "),
+  titleEnd: (word, percent, name) =>
+    [word, percent !== null && `${percent}%`, name || text.brand].filter(Boolean).join(" · "),
   completed: (v, elapsed) => {
     if (v.total === 0) return "No file matched. Another folder, or other patterns, may hold what you want.";
     if (v.failed > 0) return `Finished in ${elapsed}. ${files(v.failed)} failed and can be tried again.`;
@@ -205,7 +207,11 @@ export const say = {
   reportCut: (kept) => `The first ${number.format(kept)} that match are listed; the download has them all.`,
   reportReading: (read) => `Reading… ${files(read)} so far.`,
   listCounts: (v) =>
-    [v.done && `${number.format(v.done)} done`, v.skipped && `${number.format(v.skipped)} skipped`, v.failed && `${number.format(v.failed)} failed`]
+    [
+      v.done && `${number.format(v.done)} done`,
+      v.skipped && `${number.format(v.skipped)} skipped`,
+      v.failed && `${number.format(v.failed)} failed`,
+    ]
       .filter(Boolean)
       .join(" · ") || (v.total === 0 ? "no files" : "0 done"),
 };
@@ -256,7 +262,8 @@ export const units = {
     return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
   },
   time: (date) => `${clock(date)}:${two(date.getSeconds())}`,
-  full: (date) => `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short", year: "numeric" })}, ${units.time(date)}`,
+  full: (date) =>
+    `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short", year: "numeric" })}, ${units.time(date)}`,
   /** A time of today, else the day with it. */
   moment(date, now) {
     if (date.toDateString() === now.toDateString()) return clock(date);

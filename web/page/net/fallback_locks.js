@@ -24,6 +24,7 @@ class SoftLock {
   #ticket;
   #holding = false;
   #timer = 0;
+  /** @type {(value?: unknown) => void} */
   #granted = () => {};
 
   constructor(name, env, signal) {

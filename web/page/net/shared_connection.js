@@ -25,6 +25,7 @@ export class Shared {
   #connection = null;
   #leading = false;
   #waiting = new AbortController();
+  /** @type {(value?: unknown) => void} */
   #release = () => {};
   #timer = 0;
   #snapshot = null;

@@ -11,6 +11,8 @@ const LANES = 3;
  * answers; `own` is the number of files right in the folder, if it is known from the folder
  * above. `below(path, files, whole)` is told of each folder inside, once all that it holds is
  * known, or at the end.
+ *
+ * @param {(path: string, files: number, whole: boolean) => void} [below]
  */
 export async function countFiles(listing, own, recursive, list, below = () => {}) {
   const known = listing.files ?? own ?? null;

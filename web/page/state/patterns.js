@@ -3,7 +3,20 @@
 export const SETS = {
   images: ["*.jpg", "*.jpeg", "*.png", "*.gif", "*.webp", "*.heic", "*.tif", "*.tiff", "*.bmp", "*.avif"],
   video: ["*.mp4", "*.mov", "*.m4v", "*.mkv", "*.webm", "*.avi", "*.mpg", "*.mpeg"],
-  documents: ["*.pdf", "*.txt", "*.md", "*.csv", "*.doc", "*.docx", "*.odt", "*.xls", "*.xlsx", "*.ods", "*.ppt", "*.pptx"],
+  documents: [
+    "*.pdf",
+    "*.txt",
+    "*.md",
+    "*.csv",
+    "*.doc",
+    "*.docx",
+    "*.odt",
+    "*.xls",
+    "*.xlsx",
+    "*.ods",
+    "*.ppt",
+    "*.pptx",
+  ],
 };
 
 /** The choice at first: every file. */

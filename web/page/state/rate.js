@@ -42,7 +42,7 @@ export class RateHistory {
   #spread(from, to, files) {
     while (to - this.#start > this.#width * this.#limit) this.#merge();
     const each = files / (to - from);
-    for (let t = from; t < to; ) {
+    for (let t = from; t < to;) {
       const bin = Math.floor((t - this.#start) / this.#width);
       const end = Math.min(to, this.#start + (bin + 1) * this.#width);
       while (this.#bins.length <= bin) this.#bins.push(0);

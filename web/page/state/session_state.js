@@ -2,7 +2,11 @@
 
 import { say, phase as phaseWord } from "../strings.js";
 
-const ENDS = new Map([["completed", "completed"], ["cancelled", "cancelled"], ["error", "failed"]]);
+const ENDS = new Map([
+  ["completed", "completed"],
+  ["cancelled", "cancelled"],
+  ["error", "failed"],
+]);
 const RANK = { starting: 0, processing: 1 };
 
 export const finished = (snapshot) => snapshot !== null && ENDS.has(snapshot.status);

@@ -6,12 +6,18 @@ import { text } from "../strings.js";
 /** Puts the page's words where index.html names them, in templates as well. */
 export function fillTexts(root) {
   for (const element of root.querySelectorAll("[data-text]")) element.textContent = text[element.dataset.text];
-  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text[element.dataset.label]);
-  for (const element of root.querySelectorAll("[data-placeholder]")) element.placeholder = text[element.dataset.placeholder];
+  for (const element of root.querySelectorAll("[data-label]"))
+    element.setAttribute("aria-label", text[element.dataset.label]);
+  for (const element of root.querySelectorAll("[data-placeholder]"))
+    element.placeholder = text[element.dataset.placeholder];
   for (const template of root.querySelectorAll("template")) fillTexts(template.content);
 }
 
-export const clone = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+/** Return a copy of what the template `id` holds. */
+export function clone(id) {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+  return /** @type {any} */ (template.content.firstElementChild.cloneNode(true));
+}
 
 /** The element below `root` that is marked data-`name`. */
 export const part = (root, name) => root.querySelector(`[data-${name}]`);

@@ -85,7 +85,9 @@ export class Picker {
 
   #fail(error) {
     setMessage(part(this.#root, "empty"), null);
-    this.fail(error.status === 404 ? trouble.folderGone : error.status === 403 ? trouble.folderForbidden : error.message);
+    this.fail(
+      error.status === 404 ? trouble.folderGone : error.status === 403 ? trouble.folderForbidden : error.message,
+    );
   }
 
   /** Says what is wrong with the folder; null: nothing. */
@@ -161,7 +163,8 @@ export class Picker {
     if (key === "ArrowDown" || key === "ArrowUp") this.#move(key === "ArrowDown" ? 1 : -1);
     else if (key === "Home" || key === "End") this.#focus(key === "Home" ? 0 : -1);
     else if (key === "ArrowRight" && event.target.matches(".folder")) event.target.click();
-    else if ((key === "Backspace" || key === "ArrowLeft") && this.#listing?.parent != null) this.open(this.#listing.parent, true);
+    else if ((key === "Backspace" || key === "ArrowLeft") && this.#listing?.parent != null)
+      this.open(this.#listing.parent, true);
     else if (key.length === 1 && key !== " ") this.#jump(key);
     else return;
     event.preventDefault();

@@ -1,7 +1,7 @@
 /** Paints what is known of a session into its card. */
 
 import { paths } from "../net/api.js";
-import { part, setAttribute, setMessage, setParts, setPath, setText } from "./dom.js";
+import { setAttribute, setMessage, setParts, setPath, setText } from "./dom.js";
 import { plotPaths } from "../state/plot.js";
 import { link as linkWord, linkHint, phase as phaseWord, say, text, units } from "../strings.js";
 

@@ -76,7 +76,8 @@ export class SessionList {
   /** Marks the session that is being watched, or none. */
   mark(id) {
     this.#current = id;
-    for (const [known, item] of this.#items) setAttribute(item.firstElementChild, "aria-current", known === id ? "page" : null);
+    for (const [known, item] of this.#items)
+      setAttribute(item.firstElementChild, "aria-current", known === id ? "page" : null);
   }
 
   #paint() {
@@ -110,9 +111,14 @@ export class SessionList {
     const total = counts.total || 1;
     const phase = phaseOf(snapshot);
     setText(item.querySelector(".name"), visible(labelOf(id) ?? say.sessionName(id)));
-    if (snapshot.start_time) setText(item.querySelector(".when"), units.moment(new Date(snapshot.start_time), new Date()));
+    if (snapshot.start_time)
+      setText(item.querySelector(".when"), units.moment(new Date(snapshot.start_time), new Date()));
     const full = phase === "completed" && counts.total === 0;
-    setParts(item, { done: full ? 1 : counts.done / total, skipped: counts.skipped / total, failed: counts.failed / total });
+    setParts(item, {
+      done: full ? 1 : counts.done / total,
+      skipped: counts.skipped / total,
+      failed: counts.failed / total,
+    });
     setText(item.querySelector(".word > span"), wordsOf(phase, snapshot, counts));
     setAttribute(item.firstElementChild, "data-phase", phase);
     const icon = item.querySelector(".word > .icon");

@@ -88,7 +88,11 @@ export class SessionView {
     const lag = fresh ? this.#page.meter.sample(snapshot.changed_at, now) : null;
     this.#log.add(snapshot.errors, snapshot.stats.errors);
     if (snapshot.status !== "starting") {
-      this.#rates.note(snapshot.changed_at, snapshot.processed_files, Date.parse(snapshot.start_time ?? "") || undefined);
+      this.#rates.note(
+        snapshot.changed_at,
+        snapshot.processed_files,
+        Date.parse(snapshot.start_time ?? "") || undefined,
+      );
     }
     this.#dispatch({ type: "snapshot", snapshot, lag });
   }

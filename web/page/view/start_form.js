@@ -118,7 +118,8 @@ export class StartForm {
     this.#paintButton();
     const list = (path) => ask(this.#fetch, paths.directories(path), { signal: counting.signal });
     const below = (path, files, whole) => {
-      if (counting === this.#counting) this.#picker.count(path, whole ? say.filesBelow(files) : say.filesAtLeast(files));
+      if (counting === this.#counting)
+        this.#picker.count(path, whole ? say.filesBelow(files) : say.filesAtLeast(files));
     };
     const count = await countFiles(this.#listing, this.#own, this.#form.elements.recursive.checked, list, below);
     clearTimeout(timer);
@@ -199,11 +200,11 @@ export class StartForm {
   }
 
   #refused(error) {
-    let placed = 0;
-    for (const { field, message } of error.fields) placed += this.#fail(field, message) ? 1 : 0;
-    if (placed === 0 && error.status === 404) placed += this.#fail("directory", trouble.folderGone);
-    if (placed === 0 && error.status === 403) placed += this.#fail("directory", error.message);
-    if (placed === 0) setMessage(part(this.#form, "form-error"), error.message);
+    let placed = false;
+    for (const { field, message } of error.fields) placed = this.#fail(field, message) || placed;
+    if (!placed && error.status === 404) placed = this.#fail("directory", trouble.folderGone);
+    if (!placed && error.status === 403) placed = this.#fail("directory", error.message);
+    if (!placed) setMessage(part(this.#form, "form-error"), error.message);
   }
 
   /** Says at its field what is wrong with it; false if there is no such field. */
