@@ -1,9 +1,5 @@
-"""The service from a terminal: an ingest without a server, and a session followed anywhere."""
+"""The command line: `serve`, `run` and `watch`."""
 
-from cli.arguments import parse
-from cli.invitation import invitation
-from cli.logs import JsonFormatter
-from cli.run import run
-from cli.watch import watch
+from cli.main import main
 
-__all__ = ["JsonFormatter", "invitation", "parse", "run", "watch"]
+__all__ = ["main"]

@@ -7,18 +7,20 @@ from typing import Any, NoReturn
 from ingest import Settings, __version__
 
 COMMANDS: Mapping[str, str] = {
-    "serve": "Serve over HTTP until told to stop.",
-    "run": "Ingest one directory without a server, and show it.",
-    "watch": "Follow a session that runs anywhere, and show it.",
+    "serve": "Serve over HTTP until SIGINT or SIGTERM.",
+    "run": "Ingest one directory without a server and show its progress.",
+    "watch": "Follow a session on a server and show its progress.",
 }
-"""Each with what it does."""
+"""The commands, each with its help."""
+
+MAX_PORT = 65_535
 
 RUN_SETTINGS = ("database", "workers", "processor", "file_timeout", "min_interval")
 WATCH_SETTINGS = ("token",)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, and where to read on."""
+    """A parser whose errors are one line that names the problem and the help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"ingest-stream: {message}; see `{self.prog} --help`\n")
@@ -26,10 +28,10 @@ class Parser(argparse.ArgumentParser):
 
 def parse(given: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """
-    Read a command line: which command, and its flags by name; `serve` where none is named.
+    Return the command of a command line and its flags by name; the default is `serve`.
 
     Raises:
-        SystemExit: it is wrong, or asks for help; that has been printed.
+        SystemExit: the line is wrong, or requests help; the message is printed already.
     """
     line = list(given)
     if not line or (line[0] not in COMMANDS and line[0] not in ("-h", "--help", "--version")):
@@ -39,11 +41,11 @@ def parse(given: Sequence[str]) -> tuple[str, dict[str, Any]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands."""
+    """Return the parser of all commands."""
     made = Parser(
         prog="ingest-stream",
-        description="Ingest folders of files, with progress that is live.",
-        epilog="Without a command it serves. Each setting can be given in the environment, too: "
+        description="Ingest folders of files with live progress.",
+        epilog="The default command is serve. Each setting can be given in the environment too: "
         "--min-interval as INGEST_MIN_INTERVAL; a flag overrides it.",
     )
     made.add_argument("--version", action="version", version=f"ingest-stream {__version__}")
@@ -59,7 +61,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, default=8000, help="port to listen on; 0 takes a free one (8000)"
     )
     parser.add_argument(
-        "--root-path", type=_prefix, default="", help="prefix that a proxy serves this below (none)"
+        "--root-path",
+        type=_prefix,
+        default="",
+        help="URL prefix behind a proxy (none)",
     )
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
@@ -71,9 +76,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", help="what to ingest")
+    parser.add_argument("directory", help="directory to ingest")
     parser.add_argument("--pattern", default="*", help="globs, with | between them (*)")
-    parser.add_argument("--max-files", type=_count, help="stop finding after so many")
+    parser.add_argument("--max-files", type=_count, metavar="N", help="take at most N files")
     parser.add_argument(
         "--skip-existing",
         action="store_true",
@@ -104,17 +109,19 @@ def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; they go from 0 to 65535")
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a port number: {text!r} (0-65535)")
+    if int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"port {text} is out of range (0-65535)")
     return int(text)
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; it takes a whole number of 1 or more")
+        raise argparse.ArgumentTypeError(f"not a whole number of 1 or more: {text!r}")
     return int(text)
 
 
 def _prefix(text: str) -> str:
-    """Write a prefix as ASGI has it: a slash in front and none behind."""
+    """Return a prefix in the form of ASGI's root_path: a slash before it and none after it."""
     return f"/{text.strip('/')}" if text.strip("/") else ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from cli.words import in_words, printable
+from cli.summary import printable, summarize
 
 try:
     from rich.console import Console
@@ -20,16 +20,16 @@ except ImportError:  # the extra is not installed
     Progress = None  # type: ignore[assignment,misc]
 
 WIDE = 60
-"""Columns from which there is room for the counts and the time left."""
+"""Columns that a terminal needs to show the counts and the time left too."""
 
 
 def has_bar() -> bool:
-    """Tell whether the extra is installed."""
+    """Return whether the extra is installed."""
     return Progress is not None
 
 
 class Bar:
-    """A bar, the failed files above it as they come, and at the end one line instead of it."""
+    """A bar with the failed files above it; at the end one line replaces it."""
 
     def __init__(self, out: TextIO) -> None:
         self._console = Console(file=out, highlight=False)
@@ -64,7 +64,7 @@ class Bar:
         self._progress.update(self._task, description="reconnecting")
 
     def close(self) -> None:
-        """Leave in words how far it came."""
+        """Replace the bar by a line with the last state."""
         self._progress.stop()
         if self._newest is not None:
-            self._console.print(Text(in_words(self._newest)))
+            self._console.print(Text(summarize(self._newest)))

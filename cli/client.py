@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from cli.words import printable
+from cli.summary import printable
 from sse import Parser
 
 SILENCE = 60.0
 """Seconds without a byte after which a connection counts as broken: four heartbeats."""
 
 PAUSE = 1.0
-"""Seconds before a reconnection, until the server names others."""
+"""Seconds before a reconnection, until the server sets a reconnection time."""
 
 SHORTEST_PAUSE = 0.1
 
@@ -32,12 +32,12 @@ FINAL = ("completed", "cancelled", "error")
 
 
 class FollowError(Exception):
-    """The session cannot be followed, now or later; the text says why."""
+    """A session cannot be followed, and a retry would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection broke; another is tried after `pause` seconds."""
+    """A lost connection; the next attempt follows after `pause` seconds."""
 
     reason: str
     pause: float
@@ -47,13 +47,13 @@ def follow(
     target: str, token: str | None = None, sleep: Callable[[float], object] = time.sleep
 ) -> Iterator[dict[str, Any] | Disconnected]:
     """
-    Give each snapshot of the session that `target` streams until its last.
+    Yield each snapshot of the session that `target` streams, up to the last.
 
-    Whenever the connection breaks, it says so and tries another, for ever: a server that
-    restarts, or a network that is away for the night, is waited for.
+    After each lost connection, yield Disconnected and reconnect, without a limit on time or
+    attempts: a server may restart, and a network may be down for a night.
 
     Raises:
-        FollowError: the server refuses, there is no such session, or this is no stream of one.
+        FollowError: the server refuses the request, or does not stream a session.
     """
     last_event_id = ""
     pause = PAUSE
@@ -77,7 +77,7 @@ def follow(
 
 
 def errors_after(target: str, token: str | None, after: int) -> list[dict[str, Any]]:
-    """List errors numbered above `after`, a thousand at most; none where they cannot be had."""
+    """Return errors numbered above `after`, at most 1000; none if the request fails."""
     headers = _headers(token, "application/json")
     status = re.sub(r"/stream/([^/]+)$", rf"/status/\1?errors_after={after}", target)
     try:
@@ -90,18 +90,18 @@ def errors_after(target: str, token: str | None, after: int) -> list[dict[str, A
 
 def stream_url(url: str) -> str:
     """
-    Turn an address of a session into that of its stream: a stream's, a status's, or the page's.
+    Return the stream's URL for any URL of a session: its stream, its status, or the page's.
 
     Raises:
-        FollowError: there is no session in it.
+        FollowError: the URL does not name a session.
     """
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise FollowError(f"{url!r} is no address: {error}") from error
+        raise FollowError(f"not a URL: {url!r}: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise FollowError(f"{url!r} is no http address; take a session's page, or its stream_url")
+        raise FollowError(f"not an http URL: {url!r}; use a session's page or its stream_url")
     host = f"[{host}]" if ":" in host else host.encode("idna").decode()
     base = f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
     path = quote(parts.path, safe="/%")
@@ -110,7 +110,7 @@ def stream_url(url: str) -> str:
         return f"{base}{found[1]}/stream/{found[2]}"
     if parts.fragment:
         return f"{base}{path.rstrip('/')}/api/ingest/stream/{quote(parts.fragment, safe='')}"
-    raise FollowError(f"{url!r} names no session; take a session's page, or its stream_url")
+    raise FollowError(f"no session in {url!r}; use a session's page or its stream_url")
 
 
 def _snapshots(target: str, token: str | None, parser: Parser) -> Iterator[dict[str, Any]]:
@@ -145,7 +145,7 @@ def _headers(token: str | None, accept: str) -> dict[str, str]:
 
 
 def _check(response: http.client.HTTPResponse) -> None:
-    """Raise what an answer other than a stream means."""
+    """Raise an error if the response is not an event stream."""
     if response.status >= http.client.INTERNAL_SERVER_ERROR:
         raise http.client.HTTPException(f"the server answers {response.status}")
     if response.status == http.client.NO_CONTENT:

@@ -1,4 +1,4 @@
-"""What a terminal, a file or a program is shown of a session."""
+"""Displays of a session: lines for a file or pipe, JSON for a program, a bar for a terminal."""
 
 import io
 import json
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TextIO
 
 from cli.bar import Bar, has_bar
-from cli.words import exit_status, in_words, printable
+from cli.summary import exit_status, printable, summarize
 
 
 class Display(Protocol):
@@ -23,18 +23,18 @@ class Display(Protocol):
 
 
 class Lines:
-    """A line for each tenth of the way, each failed file and the end: for a file or a pipe."""
+    """A line for each 10 % of progress, each failed file and the end: for a file or a pipe."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out = out
         self._err = err
-        self._shown: object = None
+        self._printed: object = None
 
     def snapshot(self, snapshot: Mapping[str, Any]) -> None:
         now = (snapshot["status"], snapshot["progress"] // 10)
-        if now != self._shown:
-            self._shown = now
-            print(in_words(snapshot), file=self._out, flush=True)
+        if now != self._printed:
+            self._printed = now
+            print(summarize(snapshot), file=self._out, flush=True)
 
     def failed(self, file: str, message: str) -> None:
         print(f"failed: {printable(file)}: {printable(message)}", file=self._err, flush=True)
@@ -43,11 +43,11 @@ class Lines:
         print(f"connection lost ({printable(reason)}); trying again", file=self._err, flush=True)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Do nothing: every line is written already."""
 
 
 class JsonLines:
-    """Each snapshot as a line of JSON, for a program, which finds all else in there."""
+    """Each snapshot as a line of JSON, for a program; errors are part of the snapshot."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -62,16 +62,16 @@ class JsonLines:
     def close(self) -> None: ...
 
 
-def choose(*, as_json: bool, out_is_taken: bool = False) -> Display:
+def choose(*, as_json: bool, stdout_is_used: bool = False) -> Display:
     """
-    Choose what suits where the output goes: a bar only for a terminal.
+    Return the display for the standard output: a bar only for a terminal.
 
-    Where the standard output is taken, for a report, all goes to where the errors go.
+    With `stdout_is_used`, by the report, everything goes to the standard error output.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name in letters that the terminal has not
+        if isinstance(stream, io.TextIOWrapper):  # the terminal cannot show every name
             stream.reconfigure(errors="replace")
-    out = sys.stderr if out_is_taken else sys.stdout
+    out = sys.stderr if stdout_is_used else sys.stdout
     if as_json:
         return JsonLines(out)
     if out.isatty() and has_bar():
@@ -80,28 +80,28 @@ def choose(*, as_json: bool, out_is_taken: bool = False) -> Display:
 
 
 class SessionPrinter:
-    """Puts a session on a display: every snapshot as it comes, and each failed file once."""
+    """Prints a session on a display: each snapshot, and each failed file once."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
         self._last = 0
         self.exit_status = 1
-        """As of the newest snapshot; 1 as well for a session that is not at its end."""
+        """Of the newest snapshot; 1 while the session is not finished."""
 
     def missing_after(self, snapshot: Mapping[str, Any]) -> int | None:
-        """Give the number after which errors are not in a snapshot; None if it has all of them."""
+        """Return the number of the last printed error if the snapshot lacks later ones, or None."""
         first = snapshot["errors"][0]["n"] if snapshot["errors"] else 1
         return self._last if first > self._last + 1 else None
 
     def errors(self, errors: Iterable[Mapping[str, Any]]) -> None:
-        """Show those that were not shown yet."""
+        """Print the errors that were not printed before."""
         for error in errors:
             if error["n"] > self._last:
                 self._last = error["n"]
                 self._display.failed(error["file"], error["message"])
 
     def snapshot(self, snapshot: Mapping[str, Any]) -> None:
-        """Show a snapshot and the errors in it."""
+        """Print a snapshot and the errors in it."""
         if (after := self.missing_after(snapshot)) is not None:
             missing = snapshot["errors"][0]["n"] - after - 1
             self._display.failed(f"{missing:,} more", "the report has them")

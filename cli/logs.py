@@ -1,15 +1,20 @@
-"""The log as lines of JSON, for programs that collect it."""
+"""The log: text like uvicorn's, or one line of JSON for each record."""
 
 import json
 import logging
 from datetime import UTC, datetime
 
+from uvicorn.logging import DefaultFormatter
+
+TEXT_FORMAT = "%(levelprefix)s %(message)s"
+"""The format of uvicorn's own lines."""
+
 
 class JsonFormatter(logging.Formatter):
-    """One line for each record: time, level, logger, message, and where one was, the exception."""
+    """A record as one line of JSON: time, level, logger, message, and the exception if any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; a name in it that is not Unicode does not break the line."""
+        """Return the line; a file name that is not Unicode is written as an escape."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": moment.replace("+00:00", "Z"),
@@ -20,3 +25,10 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+def set_up_log(level: str, *, as_json: bool) -> None:
+    """Write records of `level` and above to the standard error output."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if as_json else DefaultFormatter(TEXT_FORMAT))
+    logging.basicConfig(level=level.upper(), handlers=[handler])

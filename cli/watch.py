@@ -1,29 +1,32 @@
-"""`ingest-stream watch URL`: follows a session anywhere, over any number of reconnections."""
+"""`ingest-stream watch URL`: follows a session on a server, through any number of reconnections."""
 
-import sys
+from typing import Any
 
 from cli.client import Disconnected, FollowError, errors_after, follow, stream_url
 from cli.display import SessionPrinter, choose
+from cli.environment import value_of
+from cli.messages import warn
 
 
-def watch(url: str, *, token: str | None, as_json: bool) -> int:
-    """Show the session at `url` until it ends, and give the exit status."""
-    display = choose(as_json=as_json)
-    follower = SessionPrinter(display)
+def watch(flags: dict[str, Any]) -> int:
+    """Show the session at a URL until it ends, and return the exit status."""
+    token = value_of("token", flags["token"])
+    display = choose(as_json=flags["json"])
+    printer = SessionPrinter(display)
     try:
-        target = stream_url(url)
-        for seen in follow(target, token):
-            if isinstance(seen, Disconnected):
-                display.lost(seen.reason)
+        target = stream_url(flags["url"])
+        for received in follow(target, token):
+            if isinstance(received, Disconnected):
+                display.lost(received.reason)
                 continue
-            while (after := follower.missing_after(seen)) is not None:
+            while (after := printer.missing_after(received)) is not None:
                 if not (page := errors_after(target, token, after)):
                     break
-                follower.errors(page)
-            follower.snapshot(seen)
+                printer.errors(page)
+            printer.snapshot(received)
     except FollowError as error:
-        print(f"ingest-stream: {error}", file=sys.stderr)
+        warn(str(error))
         return 2
     finally:
         display.close()
-    return follower.exit_status
+    return printer.exit_status

@@ -15,7 +15,7 @@ LAYERS = {
     "ingest": frozenset[str](),
     "web": frozenset({"ingest", "sse"}),
     "cli": frozenset({"ingest", "sse", "web"}),
-    "app": frozenset({"cli", "ingest", "web"}),
+    "app": frozenset({"cli", "web"}),
 }
 """What each part may import besides itself."""
 
@@ -25,8 +25,8 @@ REQUIREMENTS = {
     "sse": frozenset[str](),
     "ingest": frozenset({"orjson"}),
     "web": frozenset({"orjson"}),
-    "cli": frozenset[str](),
-    "app": frozenset({"uvicorn"}),
+    "cli": frozenset({"uvicorn"}),
+    "app": frozenset[str](),
 }
 """What each part may import besides ours and the standard library."""
 
@@ -50,7 +50,7 @@ CLOCKS = frozenset({"now", "today", "utcnow"})
 
 ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"})
 LOGGING = frozenset({"basicConfig", "dictConfig", "fileConfig", "addHandler", "setLevel"})
-ONLY_APP_IMPORTS = frozenset(
+ONLY_CLI_IMPORTS = frozenset(
     {"logging.config"}
     | {f"os.{name}" for name in ENVIRONMENT}
     | {f"logging.{name}" for name in LOGGING}
@@ -58,7 +58,7 @@ ONLY_APP_IMPORTS = frozenset(
 """Besides uvicorn and what is in it."""
 
 READS_ENVIRONMENT = "ingest/settings.py"
-"""The one other module that may, for `Settings.from_env()`: a host has no `app` of ours."""
+"""The one other module that may, for `Settings.from_env()`: hosts use no command line."""
 
 MUTABLE_DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 MUTABLE_CALLS = frozenset(
@@ -135,15 +135,15 @@ def imports_what_is_no_requirement(module: Module) -> Iterator[str]:
     yield from (name for name in module.imported if _first(name) not in allowed)
 
 
-def does_what_only_app_does(module: Module) -> Iterator[str]:
-    if module.part == "app":
+def does_what_only_cli_does(module: Module) -> Iterator[str]:
+    if module.part == "cli":
         return
     used = {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
     yield from used & LOGGING
     if module.path != READS_ENVIRONMENT:
         yield from used & ENVIRONMENT
     for name in module.imported:
-        if _first(name) == "uvicorn" or name in ONLY_APP_IMPORTS:
+        if _first(name) == "uvicorn" or name in ONLY_CLI_IMPORTS:
             yield name
 
 

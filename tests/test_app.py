@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import app as app_module
+from cli import serve as serve_module
 from ingest import Settings, __version__
 
 SOURCES = Path(app_module.__file__).parent
@@ -22,14 +23,14 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Stand in for the server: what it would have been given."""
     given: dict[str, Any] = {}
 
-    def run(server: app_module.Server) -> None:
+    def run(server: serve_module.Server) -> None:
         application: Any = server.config.app
         given.update(vars(server.config), settings=application._settings())
         server.started = True
 
-    monkeypatch.setattr(app_module.Server, "run", run)
-    monkeypatch.setattr(app_module, "check_settings", lambda _: None)
-    monkeypatch.setattr(app_module, "_check_address", lambda *_: None)
+    monkeypatch.setattr(serve_module.Server, "run", run)
+    monkeypatch.setattr(serve_module, "check_settings", lambda _: None)
+    monkeypatch.setattr(serve_module, "check_address", lambda *_: None)
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     for name in [name for name in os.environ if name.startswith("INGEST_")]:
         monkeypatch.delenv(name)
@@ -133,10 +134,10 @@ def test_wrong_variable_stops_the_start_with_one_line(
 
 
 @pytest.mark.parametrize("flags", [["--port", "65536"], ["--port", "x"], ["--nonsense"], ["x"]])
-def test_wrong_flag_is_told(
+def test_wrong_flag_is_refused_in_one_line(
     served: dict[str, Any], capsys: pytest.CaptureFixture[str], flags: list[str]
 ) -> None:
-    """A flag that there is not, or that is none of a server's ports, is no traceback."""
+    """An unknown flag, or a port out of range, is one line and exit status 2."""
     with pytest.raises(SystemExit) as stopped:
         app_module.main(flags)
     assert stopped.value.code == 2
@@ -155,10 +156,10 @@ def test_wrong_flag_is_told(
         (["--host", "0.0.0.0", "--token", "t"], False),
     ],
 )  # fmt: skip
-def test_open_door_is_warned_of(
+def test_open_address_without_a_token_warns(
     served: dict[str, Any], capsys: pytest.CaptureFixture[str], flags: list[str], warned: bool
 ) -> None:
-    """Whoever lets other machines in without a token is told, once."""
+    """A server that other machines can reach without a token warns once."""
     app_module.main(flags)
     assert ("no token" in capsys.readouterr().err) is warned
     assert served
@@ -180,14 +181,14 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     assert (stopped.value.code, capsys.readouterr().out) == (0, f"ingest-stream {__version__}\n")
 
 
-def test_what_cannot_be_served_is_told_before_the_start(
+def test_unusable_address_root_or_processor_is_refused_before_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A port that is taken, a root that is none and a processor that is not there are one line."""
+    """A port in use, a missing root and a missing processor are one line each."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for flags, words in (
-            (["--port", port], f"127.0.0.1:{port} cannot be listened on"),
+            (["--port", port], f"cannot listen on 127.0.0.1:{port}"),
             (["--root", str(tmp_path / "none")], "no such directory"),
             (["--processor", "no.such:thing"], "cannot be loaded"),
         ):

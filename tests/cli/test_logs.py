@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 
-from cli import JsonFormatter
+from cli.logs import JsonFormatter
 
 
 def record(message: str, *arguments: object, exc_info: object = None) -> logging.LogRecord:

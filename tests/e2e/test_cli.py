@@ -121,7 +121,7 @@ def test_folder_that_is_none_is_status_2(tmp_path: Path) -> None:
     """The message is about what was typed."""
     found = run(tmp_path)
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)
-    assert "is no directory" in found.stderr
+    assert "not a directory" in found.stderr
 
 
 def test_interrupted_command_goes_on(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-"""What a server says once it listens: what to open, and a line to try."""
+"""The message of a server that has started to listen: the address to open, a command to try."""
 
 UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
-"""Addresses that stand for all of this machine's, and the one to ask there."""
+"""Addresses that mean all interfaces of this machine, with one that a browser can open."""
 
 
-def invitation(host: str, port: int, *, has_token: bool) -> str:
-    """Write it for the one who started the server; a shell takes the line as it is."""
+def start_message(host: str, port: int, *, has_token: bool) -> str:
+    """Return the message; its command can be pasted into a shell."""
     host = UNSPECIFIED.get(host, host)
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     token = '-H "Authorization: Bearer $INGEST_TOKEN" ' if has_token else ""

@@ -1,4 +1,4 @@
-"""A session in words, for people: pure, and safe to print."""
+"""One-line summaries of a session, safe to print on a terminal. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 EXIT_STATUS: Mapping[str, int] = {"completed": 0, "cancelled": 1, "error": 2}
 
 
-def in_words(snapshot: Mapping[str, Any]) -> str:
-    """Say in one line where a session stands."""
+def summarize(snapshot: Mapping[str, Any]) -> str:
+    """Return the state and the counts of a session in one line."""
     stats = snapshot["stats"]
     if snapshot["status"] == "starting":
         return f"finding files: {snapshot['total_files']:,}"
@@ -19,14 +19,14 @@ def in_words(snapshot: Mapping[str, Any]) -> str:
 
 
 def exit_status(snapshot: Mapping[str, Any]) -> int:
-    """Give 0 if every file is done, 1 if some failed or it was cancelled, 2 if it broke off."""
+    """Return 0 if every file is done, 1 after failed files or a cancel, 2 after an error."""
     return EXIT_STATUS[snapshot["status"]] or int(snapshot["stats"]["errors"] > 0)
 
 
 def printable(text: str) -> str:
     """
-    Keep a file's name from steering the terminal.
+    Return `text` without characters that control a terminal.
 
-    What moves the cursor, breaks the line, or writes from right to left is shown as U+FFFD.
+    U+FFFD replaces what moves the cursor, breaks the line or changes the writing direction.
     """
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.words import exit_status, in_words, printable
+from cli.summary import exit_status, printable, summarize
 from tests.support.snapshots import error, snapshot
 
 
@@ -15,9 +15,9 @@ from tests.support.snapshots import error, snapshot
         (snapshot("error", why="disk full"), "error: 0 %, 0 done: disk full"),
     ],
 )
-def test_session_in_words(given: dict[str, object], words: str) -> None:
+def test_session_is_summarized(given: dict[str, object], words: str) -> None:
     """One line has the state, how far it is, and only those counts that are not nought."""
-    assert in_words(given) == words
+    assert summarize(given) == words
 
 
 @pytest.mark.parametrize(
