@@ -21,6 +21,11 @@ LAYERS = {
 
 OURS = frozenset(LAYERS) | {"tests", "benchmarks", "examples"}
 
+NARROW = {
+    "ingest/builtin/": frozenset({"ingest.builtin", "ingest.errors", "ingest.outcome"}),
+}
+"""Folders that may import only these modules of their own part."""
+
 REQUIREMENTS = {
     "sse": frozenset[str](),
     "ingest": frozenset({"orjson"}),
@@ -127,6 +132,15 @@ def _first(dotted: str) -> str:
 def imports_upwards_or_sideways(module: Module) -> Iterator[str]:
     allowed = LAYERS[module.part] | {module.part}
     yield from (name for name in module.imported if _first(name) in OURS - allowed)
+
+
+def imports_more_than_its_folder_may(module: Module) -> Iterator[str]:
+    for folder, allowed in NARROW.items():
+        if module.path.startswith(folder):
+            for name in module.imported:
+                ours = _first(name) == module.part
+                if ours and not any(f"{name}.".startswith(f"{each}.") for each in allowed):
+                    yield name
 
 
 def imports_what_is_no_requirement(module: Module) -> Iterator[str]:

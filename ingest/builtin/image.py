@@ -1,8 +1,8 @@
 """
-Images, by Pillow where it is installed; without it none is looked into.
+Images, examined by Pillow; without Pillow no image is examined.
 
-An image is decoded, not only opened: one that is cut short often has a good beginning. Of several
-frames or pages only the first is. Nothing but the decoder that its signature calls for is tried.
+An image is decoded, not only opened, because a truncated file often has a valid beginning. Of
+several frames or pages only the first is decoded. Only the decoder of the signature is tried.
 """
 
 import functools
@@ -14,18 +14,20 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from ingest.builtin import embedded
+from ingest.builtin import exif
+from ingest.builtin.clean_text import clean_keywords, clean_text, clean_texts, split_keywords
+from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
 from ingest.builtin.signatures import ICO
 from ingest.errors import MessageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Pillow's own bound, above which it warns of a decompression bomb: 256 MiB at 24 bits. It goes on
-# up to twice that; here that is too much already, for a worker on each core does it at once.
+# Pillow's own limit, above which it warns of a decompression bomb: 256 MiB at 24 bits. Pillow
+# decodes up to twice that; here the limit is strict, as a worker on each core may decode at once.
 MAX_PIXELS = 89_478_485
 
-# Some decoders hold the whole file; a larger one is hashed, not decoded.
+# Some decoders hold the whole file in memory; a larger file is hashed, not decoded.
 MAX_BYTES = 512 * 1024 * 1024
 
 # Pillow's plugin and format for each type that it decodes without another program.
@@ -42,27 +44,29 @@ _DECODERS = MappingProxyType(
     }
 )
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
+_IPTC_IN_TIFF = 33723
+_IPTC_IN_PHOTOSHOP = 0x0404
 _NO_TEXT = ("xml:com.adobe.xmp", "raw profile type")
 
 
 class ImageError(MessageError, ValueError):
-    """An image that is broken, or larger than what is decoded."""
+    """An image that is broken, or too large to decode."""
 
 
 def can_examine(media_type: str | None) -> bool:
-    """Whether an image of this type can be decoded here."""
+    """Return whether an image of this type can be decoded here."""
     return media_type in _DECODERS and _opener(media_type) is not None
 
 
 def examine(file: BinaryIO, media_type: str, size: int) -> dict[str, Any]:
     """
-    Decode the image in `file`, from its start, and give what it is and says.
+    Return the metadata of the image in `file`, which is decoded from its start.
 
-    That is `format`, `width` and `height`, and where it has them `exif`, `text` and `keywords`;
-    nothing if it cannot be decoded here.
+    The metadata is `format`, `width` and `height`, and where the image has them `exif`, `text` and
+    `keywords`. It is empty if the image cannot be decoded here.
 
     In a process's main thread, as in a worker, Pillow's warnings are silenced. In another thread
-    the host's filters decide: Python cannot change them for one thread alone.
+    the host's filters apply: Python cannot change them for one thread alone.
 
     Raises:
         ImageError: the image is broken, or has more than `MAX_PIXELS`.
@@ -75,22 +79,22 @@ def examine(file: BinaryIO, media_type: str, size: int) -> dict[str, Any]:
             return _examined(opener(file))
         except ImageError:
             raise
-        except Exception as error:  # Decoders raise nearly anything on what is broken.
+        except Exception as error:  # Decoders raise almost any exception on broken data.
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's error, not the image's
             unknown = type(error).__name__ == "UnidentifiedImageError"
             if unknown and media_type == "image/tiff" and _has_directory(file, size):
-                return {}  # TIFF is a family: what Pillow does not know is most likely sound
+                return {}  # a kind of TIFF that Pillow does not know is most likely valid
             raise ImageError(_message(error)) from error
 
 
 @functools.cache
 def _opener(media_type: str) -> Callable[[BinaryIO], "Image"] | None:
-    """None without Pillow, or if it was built without this format's library."""
+    """Return the format's opener; None without Pillow or without the format's library."""
     plugin, name = _DECODERS[media_type]
     try:
         pillow = importlib.import_module("PIL.Image")
-        # Left to itself Pillow imports all of its plugins for one that it has not loaded yet.
+        # Without this Pillow imports all of its plugins to find one.
         module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
     except ImportError:
         return None
@@ -100,6 +104,7 @@ def _opener(media_type: str) -> Callable[[BinaryIO], "Image"] | None:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
+    """Silence warnings in the main thread, and raise Pillow's of a decompression bomb."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -114,68 +119,81 @@ def _examined(image: "Image") -> dict[str, Any]:
     if width * height > MAX_PIXELS:
         raise ImageError(f"image of {width:,} x {height:,} pixels; the limit is {MAX_PIXELS:,}")
     found: dict[str, Any] = {"format": image.format, "width": width, "height": height}
-    # A PNG's EXIF may stand at the file's end; a TIFF's orientation is gone once it is decoded.
+    # A PNG's EXIF may follow its pixels; Pillow removes a TIFF's orientation when it decodes.
     tags = {} if image.format == "PNG" else _exif_tags(image)
-    # A JPEG decoded at an eighth of its size is read whole, in half the time and little memory.
+    # A JPEG is decoded at an eighth of its size: all of it is read, in half the time and memory.
     image.draft("L", (1, 1))
     image.load()
     tags = tags or _exif_tags(image)
     texts = dict(_texts(image))
-    if exif := embedded.exif_fields(tags):
-        found["exif"] = exif
-    if text := embedded.clean_texts(texts):
+    if fields := exif.exif_fields(tags):
+        found["exif"] = fields
+    if text := clean_texts(texts):
         found["text"] = text
-    if keywords := embedded.clean_keywords(_keywords(image, tags, texts)):
+    if keywords := clean_keywords(_keywords(image, tags, texts)):
         found["keywords"] = keywords
     return found
 
 
-def _exif_tags(image: "Image") -> dict[int, Any]:
+@functools.cache
+def _tag_names() -> Mapping[int, str]:
+    """Return the names of the tags that are recorded, from Pillow's table."""
+    names = importlib.import_module("PIL.ExifTags").TAGS
+    return {tag: name for tag, name in names.items() if name in exif.TAGS}
+
+
+def _exif_tags(image: "Image") -> dict[str, Any]:
+    """Return the recorded tags of the main and the Exif directory by name; none if damaged."""
     try:
-        exif = image.getexif()
-        return {**exif, **exif.get_ifd(embedded.EXIF_IFD)}
-    except Exception:  # noqa: BLE001 (raises nearly anything; the picture can still be seen)
+        main = image.getexif()
+        tags = {**main, **main.get_ifd(importlib.import_module("PIL.ExifTags").IFD.Exif)}
+    except Exception:  # noqa: BLE001 (almost any exception; the picture can still be seen)
         return {}
+    names = _tag_names()
+    return {names[tag]: value for tag, value in tags.items() if tag in names}
 
 
 def _texts(image: "Image") -> dict[str, str | bytes]:
-    """Texts by their names: a PNG's chunks, the comment of a JPEG or GIF."""
+    """Return texts by name: a PNG's chunks, the comment of a JPEG or GIF."""
     texts = getattr(image, "text", None) or {"Comment": image.info.get("comment", "")}
     return {name: text for name, text in texts.items() if not name.lower().startswith(_NO_TEXT)}
 
 
 def _keywords(
-    image: "Image", tags: Mapping[int, Any], texts: Mapping[str, str | bytes]
+    image: "Image", tags: Mapping[str, Any], texts: Mapping[str, str | bytes]
 ) -> Iterator[str]:
+    """Return the keywords of each source one after another, repeated ones included."""
     for name, text in texts.items():
         if name.lower() in ("keywords", "tags"):
-            yield from embedded.split_keywords(str(text))
-    yield from embedded.iptc_keywords(_iptc_block(image))
-    yield from embedded.xmp_keywords(_xmp_packet(image))
-    yield from embedded.exif_keywords(tags)
+            yield from split_keywords(str(text))
+    yield from iptc_keywords(_iptc_block(image))
+    yield from xmp_keywords(_xmp_packet(image))
+    yield from exif.exif_keywords(tags)
 
 
 def _iptc_block(image: "Image") -> bytes:
+    """Return the IPTC block of a JPEG or TIFF; empty if there is none."""
     photoshop = image.info.get("photoshop")
-    block = photoshop.get(embedded.IPTC_IN_PHOTOSHOP) if isinstance(photoshop, dict) else None
+    block = photoshop.get(_IPTC_IN_PHOTOSHOP) if isinstance(photoshop, dict) else None
     if block is None:
-        block = getattr(image, "tag_v2", {}).get(embedded.IPTC_IN_TIFF)
+        block = getattr(image, "tag_v2", {}).get(_IPTC_IN_TIFF)
     return block if isinstance(block, bytes) else b""
 
 
 def _xmp_packet(image: "Image") -> bytes:
+    """Return the XMP packet; empty if there is none or it is too large."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    if not packet:  # before Pillow 11 a JPEG's packet stood among its segments alone
+    if not packet:  # before Pillow 11 a JPEG's packet was in its segments only
         for name, segment in getattr(image, "applist", ()):
             if name == "APP1" and segment.startswith(_XMP_SEGMENT):
                 packet = segment.removeprefix(_XMP_SEGMENT)
     if isinstance(packet, str):
         packet = packet.encode("utf-8", "replace")
-    return packet if isinstance(packet, bytes) and len(packet) <= embedded.MAX_XMP else b""
+    return packet if isinstance(packet, bytes) and len(packet) <= MAX_XMP else b""
 
 
 def _has_directory(file: BinaryIO, size: int) -> bool:
-    """Whether a TIFF holds its directory, which many writers put at the end: if not, it is cut."""
+    """Return whether a TIFF holds its directory, often at the end; if not, it is truncated."""
     file.seek(0)
     head = file.read(16)
     order: Literal["little", "big"] = "little" if head.startswith(b"II") else "big"
@@ -187,9 +205,10 @@ def _has_directory(file: BinaryIO, size: int) -> bool:
 
 
 def _message(error: Exception) -> str:
+    """Return the text of an `ImageError` for what Pillow raised."""
     if type(error).__name__.startswith("DecompressionBomb"):
         return f"image too large to decode: {error}"
     if type(error).__name__ == "UnidentifiedImageError":
         return "broken image: its header cannot be read"
-    reason = embedded.clean_text(str(error).partition("\n")[0], 200)
+    reason = clean_text(str(error).partition("\n")[0], 200)
     return f"broken image: {reason or type(error).__name__}"

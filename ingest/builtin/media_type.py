@@ -1,10 +1,9 @@
 """
-The media type of a file: what its bytes say, and its name where they leave it open.
+The media type of a file: by its content, and by its name where the content does not decide.
 
-Bytes that carry a format's signature decide. Without one the name's extension does, unless the
-content speaks against it: text is no PNG, and bytes with NULs are no `.csv`. The table of
-extensions is Python's own with a few additions, never the machine's `/etc/mime.types`, so the
-answer is the same everywhere.
+A format's signature decides. Without one the name's extension does, unless the content contradicts
+it: text is not a PNG, and bytes with NULs are not a `.csv`. The table of extensions is Python's own
+with a few additions, not the machine's `/etc/mime.types`, so the result is the same everywhere.
 """
 
 import re
@@ -19,7 +18,7 @@ EMPTY = "inode/x-empty"  # as the `file` command calls it
 OCTET_STREAM = "application/octet-stream"
 TEXT = "text/plain"
 
-# Images that always begin with a signature: a name alone makes none.
+# Images that always begin with a signature: an extension alone does not prove them.
 _SIGNED_IMAGES = frozenset(
     {
         "image/avif",
@@ -35,7 +34,7 @@ _SIGNED_IMAGES = frozenset(
     }
 )
 
-# What Python's table lacks, or names differently from version to version.
+# Extensions that Python's table lacks, or that differ between versions of Python.
 _EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
         ".avif": "image/avif",
@@ -58,7 +57,7 @@ _EXTENSIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Types that are text though they are not called `text/`, `+xml` or `+json`.
+# Textual types that are not named `text/`, `+xml` or `+json`.
 _TEXTUAL = frozenset(
     {
         "application/json",
@@ -92,8 +91,8 @@ _TEXTUAL_FAMILIES = ("text/", "application/x-troff")
 # Formats whose signature is text, and may begin a file that is text throughout.
 _SIGNED_TEXT = frozenset(("application/pdf", "application/postscript", "application/rtf"))
 
-# The first element's name, past what may stand before it. Possessive, so that hostile markup
-# costs no backtracking; looked for in so much and no more.
+# The first element's name, after declarations and comments. The quantifier is possessive, so that
+# hostile markup causes no backtracking, and the search is limited to the first bytes.
 _ROOT = re.compile(
     rb"(?:\s+|<\?.*?\?>|<!--.*?-->|<!doctype[^>\[]*(?:\[.*?\]\s*)?>)*+<(?:\w+:)?(\w+)",
     re.DOTALL | re.IGNORECASE,
@@ -103,10 +102,10 @@ _MARKUP_SEARCHED = 4096
 
 def media_type(head: bytes, suffix: str, *, text: bool) -> str:
     """
-    The media type of a file that begins with `head` and whose name ends in `suffix`.
+    Return the media type of a file that begins with `head` and whose name ends in `suffix`.
 
-    `text` is whether the content, as far as it is known, is text. `head` is at least 512 bytes
-    or the whole file, and is not empty.
+    `text` states whether the content that was read is text. `head` is at least 512 bytes or the
+    whole file, and is not empty.
     """
     suffix = suffix.lower()
     by_name = type_of_name(suffix)
@@ -121,7 +120,7 @@ def media_type(head: bytes, suffix: str, *, text: bool) -> str:
 
 
 def type_of_name(suffix: str) -> str | None:
-    """What an extension such as `.png` claims, or None if it is not known."""
+    """Return the type of an extension such as `.png`, or None if it is unknown."""
     return _table().get(suffix.lower())
 
 
@@ -132,7 +131,7 @@ def _table() -> Mapping[str, str]:
 
 
 def _outweighs_text(signed: str, head: bytes, by_name: str | None) -> bool:
-    """Whether a signature counts in a file that reads as text: `BZh` or `MZ` begin words too."""
+    """Return whether a signature counts in text: `BZh` or `MZ` may begin a word."""
     return head[0] >= 0x80 or signed in _SIGNED_TEXT or signed == by_name
 
 
@@ -152,7 +151,7 @@ def _type_of_text(head: bytes, by_name: str | None) -> str:
 
 
 def is_textual(kind: str) -> bool:
-    """Whether files of this type are meant to be read as text, as SVG is and PDF is not."""
+    """Return whether this type is meant to be read as text, as SVG is and PDF is not."""
     return (
         kind.startswith(_TEXTUAL_FAMILIES) or kind in _TEXTUAL or kind.endswith(("+xml", "+json"))
     )

@@ -1,9 +1,8 @@
 """
-What is done with each file: the built-in processor.
+The built-in processor: hash, media type and metadata of one file.
 
-It runs in a worker process, on small files by the hundred thousand: each is opened once, read
-with one call and looked at in memory. A larger one is read through one buffer; memory does not
-grow with it.
+It runs in a worker process. A small file is opened once, read with one call and examined in
+memory. A larger file is read through one buffer, so memory does not grow with the file.
 """
 
 import errno
@@ -19,17 +18,17 @@ from ingest.builtin.media_type import EMPTY, OCTET_STREAM, is_textual, media_typ
 from ingest.builtin.text import MAX_COUNTED, TextScan
 from ingest.outcome import Outcome
 
-# Read whole up to this, and in pieces of this above: 256 KiB stay in a core's cache between the
-# read and the hash, which at 1 MiB is no faster and often slower.
+# Files up to this size are read whole, larger ones in pieces of this size. 256 KiB stay in a core's
+# cache between the read and the hash; pieces of 1 MiB are not faster and often slower.
 PIECE = 256 * 1024
 
-# What was a file when it was found may have become a link, a FIFO or a terminal: do not follow
-# it, do not wait for its writer, do not be controlled by it.
+# Since it was found, a file may have been replaced by a link, a FIFO or a terminal: do not follow a
+# link, wait for a FIFO's writer, or make a terminal the controlling one.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FileInspection(NamedTuple):
-    """What was found in one file."""
+    """The result of the inspection of one file."""
 
     sha256: str
     media_type: str
@@ -39,14 +38,14 @@ class FileInspection(NamedTuple):
 
 def process_file(path: Path | str) -> Outcome:
     """
-    Hash one file, tell its media type, and read what an image or a text says of itself.
+    Return one file's SHA-256, its media type, and the metadata of an image or a text.
 
-    Exactly the bytes that the file had when it was opened are read: `counters["bytes"]` is how
-    many were hashed, and what is appended meanwhile is left for the next time.
+    Exactly the bytes that the file had when it was opened are read, and `counters["bytes"]` is
+    their number. Data that is appended while the file is read is ignored.
 
     Raises:
-        OSError: the file cannot be opened or read, is no regular file (a link is none), or was
-            cut short while it was read; `strerror` says it all.
+        OSError: the file cannot be opened or read, is not a regular file, or was truncated while
+            it was read; `strerror` is the whole message.
         ImageError: its image is broken or too large to decode.
     """
     sha256, kind, metadata, counters = inspect_file(path)
@@ -54,7 +53,7 @@ def process_file(path: Path | str) -> Outcome:
 
 
 def inspect_file(path: Path | str) -> FileInspection:
-    """Do as `process_file` does, and give what was found part by part."""
+    """Return the same as `process_file`, as separate parts."""
     try:
         fd = os.open(path, _FLAGS)
     except OSError as error:
@@ -71,6 +70,7 @@ def inspect_file(path: Path | str) -> FileInspection:
 
 
 def _process(fd: int, size: int, suffix: str) -> FileInspection:
+    """Return the inspection of an open file of `size` bytes."""
     scan = TextScan()
     if size <= PIECE:
         head = _read(fd, size)
@@ -84,11 +84,11 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
         if scan.is_text and size <= MAX_COUNTED:
             found = scan.found()
     elif kind.startswith("image/"):
-        # The same open file, never the path again: that may be another file by now.
+        # The same open file, not its path, which may name another file by now.
         with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
             found = examine(file, kind, size)
     elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
-        raise ImageError(f"broken image: nothing known, though its name ends in {suffix.lower()}")
+        raise ImageError(f"broken image: unknown content, but the name ends in {suffix.lower()}")
     counters = {
         "bytes": size,
         "metadata_extracted": 1 if found else 0,
@@ -98,17 +98,18 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
 
 
 def _read(fd: int, size: int) -> bytes:
+    """Return the next `size` bytes, which may take several reads."""
     data = os.read(fd, size)
     while len(data) < size:
         more = os.read(fd, size - len(data))
         if not more:
-            raise _cut_short(len(data), size)
+            raise _truncated(len(data), size)
         data += more
     return data
 
 
 def _read_in_pieces(fd: int, size: int, scan: TextScan) -> tuple[str, bytes]:
-    """The file's SHA-256 and its first piece; the scan is fed while it finds text."""
+    """Return the SHA-256 and the first piece; `scan` receives the pieces until one is not text."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(PIECE))
     head = b""
@@ -118,7 +119,7 @@ def _read_in_pieces(fd: int, size: int, scan: TextScan) -> tuple[str, bytes]:
         while done < size:
             read = file.readinto(buffer[: size - done])
             if not read:
-                raise _cut_short(done, size)
+                raise _truncated(done, size)
             piece = buffer[:read]
             digest.update(piece)
             done += read
@@ -128,5 +129,5 @@ def _read_in_pieces(fd: int, size: int, scan: TextScan) -> tuple[str, bytes]:
     return digest.hexdigest(), head
 
 
-def _cut_short(done: int, size: int) -> OSError:
-    return OSError(errno.EIO, f"cut short while it was read: {done:,} of {size:,} bytes were left")
+def _truncated(done: int, size: int) -> OSError:
+    return OSError(errno.EIO, f"truncated while it was read: {done:,} of {size:,} bytes remained")

@@ -1,8 +1,8 @@
 """
-The signatures that files begin with ("magic numbers"), and the media types that they tell.
+The signatures at the beginning of files ("magic numbers"), and the media types that they prove.
 
-Only what a signature proves: a ZIP archive that holds its type, as EPUB and OpenDocument do, is
-told from within; other archives and Microsoft's compound files take theirs from the extension.
+A ZIP archive that holds its own type, as EPUB and OpenDocument do, has that type. Other archives
+and Microsoft's compound files take their type from the extension.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ _OLE_KINDS = MappingProxyType(
     }
 )
 
-# The brand of an ISO base media file (MP4 and its kin); those not named here are MP4.
+# The brand of an ISO base media file (MP4 and related formats); other brands are MP4.
 _BRANDS: Mapping[bytes, str] = MappingProxyType(
     dict.fromkeys((b"avif", b"avis"), "image/avif")
     | dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic")
@@ -63,7 +63,7 @@ def _ole(_head: bytes, suffix: str) -> str:
 
 
 def _bmp(head: bytes, _suffix: str) -> str | None:
-    # "BM" alone begins many a text: the reserved bytes are zero, the header's size is known.
+    # "BM" also begins text: the reserved bytes must be zero and the header's size known.
     header = int.from_bytes(head[14:18], "little")
     known = header in (12, 40, 52, 56, 64, 108, 124)
     return "image/bmp" if known and head[6:10] == bytes(4) else None
@@ -93,7 +93,7 @@ def _ebml(head: bytes, _suffix: str) -> str:
 
 
 def _cafebabe(head: bytes, _suffix: str) -> str:
-    # A Java class has its version here, 45 and up; a fat binary its few architectures.
+    # A Java class has its version here, 45 or more; a fat binary its number of architectures.
     is_class = int.from_bytes(head[4:8], "big") >= 45
     return "application/java-vm" if is_class else "application/x-mach-binary"
 
@@ -115,7 +115,7 @@ def _tiff(_head: bytes, suffix: str) -> str:
 
 
 def _ttf(head: bytes, _suffix: str) -> str | None:
-    # Other formats begin with this version number too; here the name of a table follows.
+    # Other formats begin with this version number too; in a font the name of a table follows.
     return "font/ttf" if head[4:5] == b"\0" and head[12:15].isalnum() else None
 
 
@@ -188,7 +188,7 @@ _RULES: tuple[_Rule, ...] = (
 
 @cache
 def _rules() -> dict[bytes, list[_Rule]]:
-    """The rules by their first two bytes: one look-up passes over nearly all files."""
+    """Return the rules by their first two bytes, so that one look-up rejects most files."""
     rules: dict[bytes, list[_Rule]] = {}
     for rule in _RULES:
         rules.setdefault(rule[0][:2], []).append(rule)
@@ -197,10 +197,10 @@ def _rules() -> dict[bytes, list[_Rule]]:
 
 def type_of_signature(head: bytes, suffix: str) -> str | None:
     """
-    The media type that the beginning of a file proves, or None.
+    Return the media type that the beginning of a file proves, or None.
 
     `suffix` is the name's extension in lower case, for formats that share one signature. Some
-    signatures are mere letters: whether the file is text after all is for the caller to ask.
+    signatures are only letters: the caller checks whether the file is text.
     """
     for prefix, kind in _rules().get(head[:2], ()):
         if head.startswith(prefix):

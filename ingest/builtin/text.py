@@ -1,30 +1,30 @@
 """
-What a file's bytes are as text: the encoding, and lines and words as `wc` counts them.
+The encoding of a text, and its lines and words as `wc` counts them.
 
 The encodings that are recognised, by their Python names: `ascii`, `utf-8`, `utf-8-sig`, and
-`utf-16` and `utf-32` with a byte order mark. Text in none of these is called `windows-1252`, which
-is a guess: any single-byte encoding reads likewise. What is mostly bytes above 127 and not UTF-8
-is not taken for text at all.
+`utf-16` and `utf-32` with a byte order mark. Other text is called `windows-1252`, which is a guess:
+the bytes fit any single-byte encoding. Data of mostly bytes above 127 that is not UTF-8 is not
+taken for text.
 """
 
 import codecs
 from typing import Any
 
-# Above this a text is not counted, only told from its first piece: counting runs at some hundred
-# MiB a second where hashing runs at a thousand and more.
+# A larger text is not counted: counting processes some hundred MiB a second, hashing a thousand and
+# more.
 MAX_COUNTED = 16 * 1024 * 1024
 
-# Bytes that stand in text, as the `file` command has it: all from the space on but DEL, and
+# Bytes that occur in text, as the `file` command defines it: the space and above but DEL, and
 # BEL, BS, TAB, LF, VT, FF, CR and ESC.
 _IN_TEXT = bytes({7, 8, 9, 10, 11, 12, 13, 27} | (set(range(0x20, 0x100)) - {0x7F}))
 _ASCII = bytes(range(0x80))
 _UNDEFINED_IN_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 _IN_1252 = bytes(set(range(0x100)) - _UNDEFINED_IN_1252)
-# One pass to spaces and non-spaces and one to count the borders make no object for each word:
-# some five times as fast as `split`.
+# One pass that maps bytes to spaces and non-spaces and one that counts the borders create no object
+# for each word: about five times as fast as `split`.
 _SPACES = bytes(0x20 if byte in b" \t\n\v\f\r" else 0x78 for byte in range(0x100))
 
-# More than this share of bytes above 127 is no Western text.
+# Western text has a smaller share of bytes above 127.
 _MOST_HIGH = 0.3
 
 _MARKS = (
@@ -39,9 +39,9 @@ _MARK_BYTES = tuple(mark for mark, _ in _MARKS)
 
 class TextScan:
     """
-    Takes a file's bytes piece by piece and tells whether they are text, and how much of it.
+    The scan of a file, piece by piece: whether it is text, its encoding, lines and words.
 
-    `is_text` may turn from true to false with a later piece, never back. Memory does not grow
+    `is_text` may turn from true to false with a later piece, but not back. Memory does not grow
     with the file. UTF-16 and UTF-32 are counted as the same text would be in UTF-8.
     """
 
@@ -70,7 +70,7 @@ class TextScan:
         self._word_open = False
 
     def feed(self, data: bytes, *, final: bool = True) -> bool:
-        """Take the next piece; false once the file is known not to be text."""
+        """Scan the next piece; return whether the file may still be text."""
         if not self._size and data.startswith(_MARK_BYTES):
             self._take_mark(data)
         self._size += len(data)
@@ -90,6 +90,7 @@ class TextScan:
 
     @property
     def encoding(self) -> str:
+        """Return the name of the Python codec that decodes the text."""
         if self._marked is not None and self._utf8 is not False:
             return self._marked
         if self._utf8 is None:
@@ -97,7 +98,7 @@ class TextScan:
         return "windows-1252" if self._utf8 is False else "utf-8"
 
     def found(self) -> dict[str, Any]:
-        """What the report tells of a text."""
+        """Return the metadata of a text."""
         return {"encoding": self.encoding, "lines": self.lines, "words": self.words}
 
     def _take_mark(self, data: bytes) -> None:
@@ -106,7 +107,7 @@ class TextScan:
             self._wide = codecs.getincrementaldecoder(self._marked)()
 
     def _weigh(self, data: bytes, *, final: bool) -> None:
-        """Whether these bytes, not all of them ASCII, are UTF-8 or could be Windows-1252."""
+        """Check whether these bytes, not all of them ASCII, are UTF-8 or could be Windows-1252."""
         if self._utf8 is None:
             self._utf8 = codecs.getincrementaldecoder("utf-8")()
         if not isinstance(self._utf8, bool):

@@ -1,4 +1,4 @@
-"""Images by Pillow: what they say of themselves, and how the broken and the hostile end."""
+"""Images: their metadata, and the errors of broken and hostile ones."""
 
 import contextlib
 import io
@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.builtin import embedded
 from ingest.builtin import image as media
+from ingest.builtin.clean_text import MAX_KEYWORD, MAX_KEYWORDS, MAX_TEXT, MAX_TEXTS, clean_text
 from ingest.builtin.image import ImageError, examine
+from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
 
 Image = pytest.importorskip("PIL.Image")
 PngInfo = pytest.importorskip("PIL.PngImagePlugin").PngInfo
@@ -81,19 +82,19 @@ def iptc(*keywords: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("form", TYPES)
-def test_every_format_tells_its_size(form: str) -> None:
+def test_every_format_has_its_size(form: str) -> None:
     """Each decoder is found by its type alone and needs no other."""
     found = examined(encoded(form, size=(64, 64)), TYPES[form])
     assert found == {"format": form, "width": 64, "height": 64}
 
 
-def test_type_without_a_decoder_is_not_looked_into() -> None:
-    """HEIC and the like are told by type; that is no error."""
+def test_type_without_a_decoder_is_not_examined() -> None:
+    """A HEIC file has a type and no metadata, which is not an error."""
     assert examined(b"anything", "image/heic") == {}
     assert not media.can_examine("image/heic")
 
 
-def test_exif_is_told_in_plain_values() -> None:
+def test_exif_has_plain_values() -> None:
     """Camera, time and exposure: text without NULs, numbers as numbers, the date in ISO 8601."""
     exif = Image.Exif()
     exif[0x010F] = "Camera Works\0\0"
@@ -120,7 +121,7 @@ def test_exif_is_told_in_plain_values() -> None:
         }
 
 
-def test_exif_of_a_tiff_is_told() -> None:
+def test_exif_of_a_tiff_is_read() -> None:
     """A TIFF's own directory is its EXIF; Pillow drops the orientation when it decodes."""
     directory = TiffDirectory()
     directory[0x010F] = "Camera Works"
@@ -134,7 +135,7 @@ def test_exif_of_a_tiff_is_told() -> None:
 
 
 def test_exif_that_makes_no_sense_is_left_out() -> None:
-    """JSON has no NaN, the year 0 is no date, and of eight orientations none is 99."""
+    """A NaN, the year 0 and an orientation of 99 are left out."""
     exif = Image.Exif()
     exif[0x0112] = 99
     exif[0x8769] = {0x829A: IFDRational(0, 0), 0x9003: "0000:00:00 00:00:00"}
@@ -142,7 +143,7 @@ def test_exif_that_makes_no_sense_is_left_out() -> None:
 
 
 def test_damaged_exif_does_not_spoil_the_picture() -> None:
-    """Many good photos have a bad block: it is passed over, and nothing is printed."""
+    """Many good photos have a damaged block: it is ignored, and nothing is printed."""
     data = jpeg_with(0xE1, b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(range(40)))
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
@@ -150,11 +151,11 @@ def test_damaged_exif_does_not_spoil_the_picture() -> None:
     assert not seen
 
 
-def test_png_texts_are_told_and_bounded() -> None:
-    """A prompt of any length is cut, with a mark that says so; NULs cannot get in."""
+def test_png_texts_are_read_and_bounded() -> None:
+    """A long prompt is truncated and ends in an ellipsis."""
     found = examined(png_with_text(Description=" A sea ", prompt="x" * 9000, Empty=" "))
     assert found["text"]["Description"] == "A sea"
-    assert len(found["text"]["prompt"]) == embedded.MAX_TEXT
+    assert len(found["text"]["prompt"]) == MAX_TEXT
     assert found["text"]["prompt"].endswith("x…")
     assert set(found["text"]) == {"Description", "prompt"}
 
@@ -162,17 +163,17 @@ def test_png_texts_are_told_and_bounded() -> None:
 def test_texts_are_bounded_in_number() -> None:
     """An image with a thousand texts does not fill the report."""
     texts = {f"t{number}": "x" for number in range(1000)}
-    assert len(examined(png_with_text(**texts))["text"]) == embedded.MAX_TEXTS
+    assert len(examined(png_with_text(**texts))["text"]) == MAX_TEXTS
 
 
 def test_text_after_the_pixels_is_found() -> None:
-    """PNG allows texts at the end, and programs that add one put it there."""
+    """PNG allows texts after the pixels, where programs append them."""
     data = encoded()
     data = data[:-12] + chunk(b"iTXt", b"Title\0\0\0\0\0" + "Grüße".encode()) + data[-12:]
     assert examined(data)["text"] == {"Title": "Grüße"}
 
 
-def test_keywords_are_drawn_from_everywhere_once() -> None:
+def test_keywords_of_all_sources_are_listed_once() -> None:
     """A keyword that two blocks hold counts once, in the order found."""
     data = jpeg_with(0xED, iptc(b"beach", "Grüße".encode(), b"sea", b"caf\xe9"))
     xmp = b"http://ns.adobe.com/xap/1.0/\0" + XMP.encode()
@@ -195,41 +196,41 @@ def test_keywords_of_a_png_are_split() -> None:
 def test_keywords_of_windows_are_read() -> None:
     """Windows writes its tags in UTF-16 into EXIF."""
     exif = Image.Exif()
-    exif[embedded.XP_KEYWORDS] = "Größe;sea\0".encode("utf-16-le")
+    exif[0x9C9E] = "Größe;sea\0".encode("utf-16-le")
     found = examined(encoded("JPEG", exif=exif), "image/jpeg")
     assert found["keywords"] == ["Größe", "sea"]
 
 
 def test_keywords_are_bounded() -> None:
-    """Neither their number nor their length is the stranger's to choose."""
+    """Both the number and the length of keywords are limited."""
     found = examined(png_with_text(Keywords=",".join(f"{n} " + "x" * 300 for n in range(300))))
-    assert len(found["keywords"]) == embedded.MAX_KEYWORDS
-    assert {len(keyword) for keyword in found["keywords"]} == {embedded.MAX_KEYWORD}
+    assert len(found["keywords"]) == MAX_KEYWORDS
+    assert {len(keyword) for keyword in found["keywords"]} == {MAX_KEYWORD}
 
 
-def test_packets_are_no_captions() -> None:
-    """XMP in a PNG is read for its keywords; the packet itself does not fill the report."""
+def test_packets_are_not_texts() -> None:
+    """XMP in a PNG is read for its keywords; the packet itself is not recorded."""
     found = examined(png_with_text(**{"XML:com.adobe.xmp": XMP, "Raw profile type iptc": "00"}))
     assert found["keywords"] == ["Straße & Weg", "sea"]
     assert "text" not in found
 
 
 def test_text_that_json_refuses_is_replaced() -> None:
-    """A lone surrogate is no character: orjson would refuse the whole outcome."""
-    assert embedded.clean_text("a\ud800b") == "a?b"
+    """A lone surrogate is not a character: orjson would refuse the whole outcome."""
+    assert clean_text("a\ud800b") == "a?b"
 
 
 def test_entities_in_xmp_are_refused() -> None:
-    """A document type, which an entity bomb needs, ends the reading of the packet."""
+    """A packet with a document type, which an entity bomb needs, has no keywords."""
     bomb = '<!DOCTYPE a [<!ENTITY b "sea">]>' + XMP.replace("sea", "&b;")
-    assert embedded.xmp_keywords(bomb.encode()) == []
-    assert embedded.xmp_keywords(XMP.encode()) == ["Straße & Weg", "sea"]
+    assert xmp_keywords(bomb.encode()) == []
+    assert xmp_keywords(XMP.encode()) == ["Straße & Weg", "sea"]
 
 
 def test_keyword_in_xmp_is_the_text_right_in_its_item() -> None:
-    """Around elements inside it; items in items are keywords of their own."""
+    """Elements inside an item are ignored; an item in an item is a keyword of its own."""
     packet = XMP.replace("sea", "s<x:b>no</x:b>e<rdf:li>inner</rdf:li>a")
-    assert embedded.xmp_keywords(packet.encode()) == ["Straße & Weg", "sea", "inner"]
+    assert xmp_keywords(packet.encode()) == ["Straße & Weg", "sea", "inner"]
 
 
 @pytest.mark.parametrize("depth_or_pieces", ["<rdf:li>", "a\n"])
@@ -237,54 +238,54 @@ def test_crafted_xmp_takes_no_longer_than_its_size(depth_or_pieces: str) -> None
     """The largest packet, of elements in elements or text in pieces, is read in a moment."""
     deep = depth_or_pieces.startswith("<")
     before, after = XMP.split("nobody" if deep else "sea")
-    count = (embedded.MAX_XMP - len(XMP)) // (2 * len(depth_or_pieces) + 1)
+    count = (MAX_XMP - len(XMP)) // (2 * len(depth_or_pieces) + 1)
     inner = depth_or_pieces * count + ("</rdf:li>" * count if deep else "")
     begun = time.process_time()
-    keywords = embedded.xmp_keywords(f"{before}{inner}{after}".encode())
+    keywords = xmp_keywords(f"{before}{inner}{after}".encode())
     assert time.process_time() - begun < 2.0  # quadratic, it took four and more
     assert len(keywords) == 2
 
 
-@pytest.mark.parametrize("cut", range(0, len(XMP), 37))
-def test_damaged_xmp_is_passed_over(cut: int) -> None:
-    """A packet cut anywhere costs its own keywords, nothing else."""
-    assert embedded.xmp_keywords(XMP[:cut].encode()) == []
+@pytest.mark.parametrize("length", range(0, len(XMP), 37))
+def test_damaged_xmp_is_ignored(length: int) -> None:
+    """A truncated packet has no keywords and raises nothing."""
+    assert xmp_keywords(XMP[:length].encode()) == []
 
 
-@pytest.mark.parametrize("cut", range(16, 60))
-def test_damaged_iptc_gives_what_is_whole(cut: int) -> None:
-    """A block cut anywhere gives the keywords before the cut."""
+@pytest.mark.parametrize("length", range(16, 60))
+def test_damaged_iptc_has_its_whole_keywords(length: int) -> None:
+    """A truncated block has the keywords before the truncation."""
     block = iptc(b"beach", b"sea")[26:]
-    assert embedded.iptc_keywords(block) == ["beach", "sea"]
-    assert embedded.iptc_keywords(block[: cut - 16]) in ([], ["beach"], ["beach", "sea"])
+    assert iptc_keywords(block) == ["beach", "sea"]
+    assert iptc_keywords(block[: length - 16]) in ([], ["beach"], ["beach", "sea"])
 
 
 @pytest.mark.parametrize("form", TYPES)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_image_cut_short_is_broken(form: str, share: float) -> None:
-    """What is not all there is an error, also if its beginning is in order."""
+def test_truncated_image_is_broken(form: str, share: float) -> None:
+    """A truncated image is an error, also if its beginning is valid."""
     data = encoded(form)
     with pytest.raises(ImageError, match=r"^broken image: "):
         examined(data[: int(len(data) * share)], TYPES[form])
 
 
 def test_compressed_tiff_without_its_directory_is_broken() -> None:
-    """Its directory stands at the end: a TIFF without it is cut, not of an unknown kind."""
+    """A TIFF without its directory, which is at the end, is truncated, not of an unknown kind."""
     data = encoded("TIFF", compression="tiff_lzw")
     for kept in (9, len(data) // 2, len(data) - 200):
         with pytest.raises(ImageError, match="header cannot be read"):
             examined(data[:kept], "image/tiff")
 
 
-def test_tiff_of_an_unknown_kind_is_no_error() -> None:
-    """TIFF is a family; raw photos and measurements are sound, only not for Pillow."""
+def test_tiff_of_an_unknown_kind_is_not_an_error() -> None:
+    """Raw photos and measurements are valid TIFFs that Pillow does not decode."""
     entry = struct.pack("<HHII", 0x0103, 3, 1, 64999)
     data = b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + bytes(4)
     assert examined(data, "image/tiff") == {}
 
 
 def test_damaged_pixels_are_found() -> None:
-    """A PNG whose compressed data was overwritten opens well and is broken."""
+    """A PNG whose compressed data was overwritten opens, but is broken."""
     data = bytearray(encoded())
     middle = len(data) // 2
     data[middle : middle + 50] = bytes(50)
@@ -294,7 +295,7 @@ def test_damaged_pixels_are_found() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (60_000, 60_000)])
 def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height: int) -> None:
-    """A small file can hold gigabytes of one colour; its header gives it away."""
+    """A small file can hold gigabytes of one colour; its header states the size."""
     row = bytes(1 + width // 8)
     squeezer = zlib.compressobj()
     pixels = b"".join(squeezer.compress(row) for _ in range(100)) + squeezer.flush()
@@ -303,15 +304,15 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height:
 
 
 def test_bomb_inside_an_icon_is_refused() -> None:
-    """An icon says 64 x 64 and holds a PNG that says otherwise."""
+    """An icon that claims 64 x 64 may hold a larger PNG."""
     inner = png_of(10_000, 10_000, chunk(b"IDAT", zlib.compress(bytes(9))))
     entry = struct.pack("<BBBBHHII", 64, 64, 0, 0, 1, 32, len(inner), 22)
     with pytest.raises(ImageError, match="too large to decode"):
         examined(b"\0\0\1\0\1\0" + entry + inner, "image/vnd.microsoft.icon")
 
 
-def test_text_that_swells_is_refused() -> None:
-    """A compressed text of megabytes is a bomb, not a caption."""
+def test_text_that_expands_is_refused() -> None:
+    """A small compressed text of many megabytes is refused."""
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(70 * 1024 * 1024)))
     with pytest.raises(ImageError, match=r"(?i)too large"):
         examined(png_of(8, 8, bomb, chunk(b"IDAT", zlib.compress(bytes(16)))))
@@ -339,8 +340,8 @@ def test_thread_of_a_host_ends_the_same_way() -> None:
     ]
 
 
-def test_disks_error_is_not_blamed_on_the_image() -> None:
-    """An image on a failing disk is not broken: the system's own error goes up."""
+def test_error_of_the_disk_is_raised_unchanged() -> None:
+    """An image on a failing disk is not broken: the system's own error is raised."""
 
     class Failing(io.BytesIO):
         def read(self, *_: object) -> bytes:
@@ -351,7 +352,7 @@ def test_disks_error_is_not_blamed_on_the_image() -> None:
 
 
 def test_huge_file_is_not_decoded() -> None:
-    """Some decoders hold the whole file: above the limit none is asked."""
+    """Some decoders hold the whole file in memory: above the limit none is called."""
     assert examine(io.BytesIO(), "image/webp", media.MAX_BYTES + 1) == {}
 
 

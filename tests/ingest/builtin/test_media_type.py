@@ -1,4 +1,4 @@
-"""The media type: content before name, and the same everywhere."""
+"""The media type: content before name, and the same on every machine."""
 
 import gzip
 import io
@@ -16,7 +16,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
-def told(data: bytes, suffix: str = "") -> str:
+def type_of(data: bytes, suffix: str = "") -> str:
     scan = TextScan()
     scan.feed(data)
     return media_type(data, suffix, text=scan.is_text)
@@ -84,7 +84,7 @@ SIGNED = [
 @pytest.mark.parametrize(("data", "expected"), SIGNED)
 def test_content_decides_whatever_the_name(data: bytes, expected: str) -> None:
     """A signature outweighs the extension, and needs none."""
-    assert told(data) == told(data, ".txt") == told(data, ".PNG") == expected
+    assert type_of(data) == type_of(data, ".txt") == type_of(data, ".PNG") == expected
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_content_decides_whatever_the_name(data: bytes, expected: str) -> None:
         (b"GIF89a", ".gif", "image/gif"),
     ],
 )
-def test_text_is_what_its_name_says_if_that_is_text(
+def test_text_has_the_type_of_its_name_if_that_is_textual(
     data: bytes, suffix: str, expected: str
 ) -> None:
-    """Letters are no image, whatever the name; a source is what its extension says."""
-    assert told(data, suffix) == expected
+    """Text is never an image, whatever its name; a source file has its extension's type."""
+    assert type_of(data, suffix) == expected
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_text_is_what_its_name_says_if_that_is_text(
         (b"<3 this\n", "text/plain"),
     ],
 )
-def test_markup_is_told_by_its_first_element(data: bytes, expected: str) -> None:
-    """Without an extension the root element says what a markup file is."""
-    assert told(data) == expected
+def test_markup_has_the_type_of_its_first_element(data: bytes, expected: str) -> None:
+    """Without an extension the root element decides the type of markup."""
+    assert type_of(data) == expected
 
 
-def test_hostile_markup_is_looked_at_in_linear_time() -> None:
-    """Comments without end cost one pass: a pattern that tries all splits would not return."""
-    assert told(b"<!-- --> " * 400 + b"<!--") == "text/plain"
+def test_hostile_markup_is_examined_in_linear_time() -> None:
+    """Unclosed comments take one pass; a backtracking pattern would not return."""
+    assert type_of(b"<!-- --> " * 400 + b"<!--") == "text/plain"
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,13 @@ def test_hostile_markup_is_looked_at_in_linear_time() -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".txt", "application/x-ole-storage"),
     ],
 )
-def test_name_decides_what_the_content_leaves_open(data: bytes, suffix: str, expected: str) -> None:
+def test_name_decides_where_the_content_does_not(data: bytes, suffix: str, expected: str) -> None:
     """Bytes without a signature take the name's type, unless that always has one."""
-    assert told(data, suffix) == expected
+    assert type_of(data, suffix) == expected
 
 
-def test_machine_has_no_say(tmp_path: Path) -> None:
-    """What a machine's own table or another part of the program adds changes nothing."""
+def test_table_of_the_machine_is_ignored(tmp_path: Path) -> None:
+    """Types that the machine or another part of the program adds change nothing."""
     table = tmp_path / "mime.types"
     table.write_text("application/x-odd odd py\n")
     try:

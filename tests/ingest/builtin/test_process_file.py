@@ -48,12 +48,12 @@ def test_hash_is_that_of_all_bytes(path: Path, size: int) -> None:
 
 
 def test_path_may_be_text(path: Path) -> None:
-    """What the file is called in text tells the same as its Path."""
+    """A path as text leads to the same outcome as a Path."""
     named = path.with_suffix(".csv")
     assert processed(named, b"a,b\n") == process_file(str(named))
 
 
-def test_text_tells_its_encoding_lines_and_words(path: Path) -> None:
+def test_text_has_its_encoding_lines_and_words(path: Path) -> None:
     """A text's outcome is its hash, its type, and what was counted."""
     outcome = processed(path.with_suffix(".py"), "# Größe\nprint(1)\n".encode())
     assert dict(outcome.metadata) == {
@@ -75,7 +75,7 @@ def test_empty_file_is_no_error(path: Path) -> None:
 
 
 def test_binary_file_has_nothing_extracted(path: Path) -> None:
-    """Beyond hash and type there is nothing to tell of unknown bytes."""
+    """Unknown bytes have a hash and a type, and no metadata."""
     outcome = processed(path, b"\0\1\2")
     assert set(outcome.metadata) == {"sha256", "media_type"}
     assert outcome.counters["metadata_extracted"] == 0
@@ -95,19 +95,19 @@ def test_character_that_two_pieces_share_is_whole(path: Path) -> None:
 
 
 def test_source_with_a_control_byte_is_not_counted(path: Path) -> None:
-    """The name may say that it is text; what is no text is not measured as such."""
+    """A file whose name claims text is not counted if its content is not text."""
     outcome = processed(path.with_suffix(".py"), b"\x01 = 1\n")
     assert outcome.metadata["media_type"] == "text/x-python"
     assert set(outcome.metadata) == {"sha256", "media_type"}
 
 
-def test_text_that_turns_binary_far_in_is_no_text(path: Path) -> None:
-    """What follows the first piece decides too."""
+def test_text_that_turns_binary_late_is_not_text(path: Path) -> None:
+    """The pieces after the first decide too."""
     outcome = processed(path, b"plain text \n" * PIECE + b"\0")
     assert set(outcome.metadata) == {"sha256", "media_type"}
 
 
-def test_longest_text_is_told_but_not_counted(path: Path) -> None:
+def test_longest_text_has_a_type_and_no_counts(path: Path) -> None:
     """Above the limit a text is hashed at full speed: a type, no counts."""
     with path.open("wb") as file:
         for _ in range(MAX_COUNTED // PIECE + 1):
@@ -128,14 +128,14 @@ def test_any_name_is_processed(tmp_path: Path, name: str) -> None:
 
 
 def test_fifo_is_an_error_not_a_hang(path: Path) -> None:
-    """What became a FIFO since it was found is refused at once, with no writer awaited."""
+    """A file replaced by a FIFO is refused at once, without a wait for a writer."""
     os.mkfifo(path)
     with pytest.raises(OSError, match="not a regular file"):
         process_file(path)
 
 
 def test_symbolic_link_is_not_followed(path: Path) -> None:
-    """What became a link since it was found could lead out of the root."""
+    """A file replaced by a link could lead out of the root."""
     target = path.with_name("target")
     target.write_bytes(b"secret")
     path.symlink_to(target)
@@ -144,32 +144,32 @@ def test_symbolic_link_is_not_followed(path: Path) -> None:
 
 
 def test_folder_is_refused(tmp_path: Path) -> None:
-    """A folder opens as a file does, and is none."""
+    """A folder can be opened, but is not a regular file."""
     with pytest.raises(OSError, match="not a regular file"):
         process_file(tmp_path)
 
 
 def test_missing_file_is_the_systems_error(path: Path) -> None:
-    """What the system says is not said again in other words."""
+    """The system's error is raised unchanged."""
     with pytest.raises(FileNotFoundError):
         process_file(path)
 
 
 @pytest.mark.parametrize("size", [100, 2 * PIECE])
-def test_file_cut_short_while_read_is_an_error(
+def test_file_truncated_while_read_is_an_error(
     path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hash of fewer bytes than the size told would be of no file that ever was."""
+    """A hash of fewer bytes than the file's size would be the hash of no file."""
     path.write_bytes(NOISE[:size])
     take_status = os.fstat
 
-    def fstat_and_cut(fd: int) -> os.stat_result:
+    def fstat_and_truncate(fd: int) -> os.stat_result:
         status = take_status(fd)
         os.truncate(path, size - 10)
         return status
 
-    monkeypatch.setattr(os, "fstat", fstat_and_cut)
-    with pytest.raises(OSError, match=f"cut short while it was read: {size - 10:,} of {size:,}"):
+    monkeypatch.setattr(os, "fstat", fstat_and_truncate)
+    with pytest.raises(OSError, match=f"truncated while it was read: {size - 10:,} of {size:,}"):
         process_file(path)
 
 
@@ -177,7 +177,7 @@ def test_file_cut_short_while_read_is_an_error(
 def test_growing_file_is_taken_as_it_was_opened(
     path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A log that is written to all the time has an end, and `bytes` is what was hashed."""
+    """A log that grows while it is read is hashed up to its size at the start."""
     path.write_bytes(NOISE[:size])
     take_status = os.fstat
 
@@ -194,7 +194,7 @@ def test_growing_file_is_taken_as_it_was_opened(
 
 
 def test_short_reads_are_continued(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system may give fewer bytes than asked for; that is not the end."""
+    """A file system may return fewer bytes than requested before the file ends."""
     path.write_bytes(NOISE[:1000])
     read = os.read
     monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, 300)))
@@ -202,7 +202,7 @@ def test_short_reads_are_continued(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_nothing_stays_open(path: Path) -> None:
-    """Neither success nor an error leaves a descriptor behind."""
+    """Neither success nor an error leaves a descriptor open."""
     path.write_bytes(NOISE)
     broken = path.with_suffix(".png")
     broken.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
@@ -218,7 +218,7 @@ def test_nothing_stays_open(path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_file(path: Path) -> None:
-    """A file of 200 MiB takes no more room than its pieces."""
+    """A file of 200 MiB takes no more memory than its pieces."""
     path.write_bytes(b"")
     os.truncate(path, 200 * 1024 * 1024)  # a hole: it takes no room on the disk either
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -238,17 +238,17 @@ def test_memory_does_not_grow_with_the_file(path: Path) -> None:
     ],
 )
 def test_broken_image_is_an_error(path: Path, suffix: str, data: bytes) -> None:
-    """What begins as an image, or bears an image's name and is nothing known, is broken."""
+    """An image's signature or name, without an image behind it, is an error."""
     pytest.importorskip("PIL")
     with pytest.raises(media.ImageError, match="broken image"):
         processed(path.with_suffix(suffix), data)
 
 
 @pytest.mark.parametrize(("height", "in_pieces"), [(10, False), (800, True)])
-def test_image_is_looked_into_whatever_its_size_and_name(
+def test_image_is_examined_whatever_its_size_and_name(
     path: Path, height: int, *, in_pieces: bool
 ) -> None:
-    """Read whole or in pieces, called so or not: an image tells its size and its keywords."""
+    """An image read whole or in pieces, with any name, has its size and keywords recorded."""
     image = pytest.importorskip("PIL.Image")
     info = pytest.importorskip("PIL.PngImagePlugin").PngInfo()
     info.add_text("Keywords", "sea, boat")
@@ -264,7 +264,7 @@ def test_image_is_looked_into_whatever_its_size_and_name(
 
 
 def test_pdf_that_reads_as_text_is_not_counted(path: Path) -> None:
-    """Lines and words are told of what is meant to be read as text."""
+    """Lines and words are counted only for types that are meant to be read as text."""
     outcome = processed(path, b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\n")
     assert outcome.metadata["media_type"] == "application/pdf"
     assert set(outcome.metadata) == {"sha256", "media_type"}

@@ -52,32 +52,32 @@ def test_encoding_is_a_codec_that_reads_the_file(data: bytes, encoding: str) -> 
         "no mark".encode("utf-16-le"),
     ],
 )
-def test_what_could_be_anything_is_no_text(data: bytes) -> None:
-    """NULs, control bytes and mostly high bytes are not guessed at."""
+def test_undecidable_data_is_not_text(data: bytes) -> None:
+    """Data with NULs, control bytes or mostly high bytes is not text."""
     assert not scanned(data).is_text
 
 
-def test_text_that_turns_binary_is_no_text() -> None:
-    """A good beginning is not enough: the last piece counts as the first."""
+def test_text_that_turns_binary_is_not_text() -> None:
+    """A later piece can show that a file is not text."""
     scan = TextScan()
     assert scan.feed(b"good\n", final=False)
     assert not scan.feed(b"\0bad")
     assert not scan.is_text
 
 
-def test_utf8_cut_in_a_character_is_not_utf8() -> None:
+def test_utf8_truncated_in_a_character_is_not_utf8() -> None:
     """A file that ends amid a character is not well-formed UTF-8."""
     assert scanned("plain words, and one über".encode()[:-4]).encoding == "windows-1252"
 
 
-def test_character_begun_must_be_ended_by_the_next_piece() -> None:
-    """A piece of pure ASCII after half a character makes the whole no UTF-8."""
+def test_character_split_between_pieces_must_be_complete() -> None:
+    """A piece of pure ASCII after half a character means that the text is not UTF-8."""
     assert scanned(b"plain words, half a \xc3", b"character").encoding == "windows-1252"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_pieces_make_no_difference(encoding: str) -> None:
-    """However a text is cut, amid a character or a word, what is found is the same."""
+    """The result does not depend on where the pieces end."""
     whole = "aé  漢字 \n\nb\u2028c 𝄞\n".encode(encoding)
     expected = scanned(whole).found()
     # The first piece holds the whole mark: of a file it is 256 KiB.
@@ -89,7 +89,7 @@ def test_pieces_make_no_difference(encoding: str) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_words_are_what_split_counts(seed: int) -> None:
-    """A word is a run of anything but the six ASCII spaces."""
+    """A word is a run of bytes that are not ASCII white space."""
     text = "".join(random.Random(seed).choices("abc \n\t\r\v\f", k=seed * 3))
     scan = scanned(text.encode())
     assert scan.words == len(text.encode().split())
@@ -107,7 +107,7 @@ def test_counts_are_those_of_wc(tmp_path: Path) -> None:
 
 
 def test_utf16_is_counted_as_its_text() -> None:
-    """The bytes of UTF-16 hold newlines and spaces that are none."""
+    """UTF-16 is decoded before it is counted: its bytes contain false newlines and spaces."""
     text = "\u0a20 \u200a\u2020 x\n"
     assert scanned(text.encode("utf-16")).found() == scanned(text.encode()).found() | {
         "encoding": "utf-16"
