@@ -12,7 +12,7 @@ from sse.stream import NEVER, DirectStream, Stream, StreamLimits, TaskStream
 from sse.subscription import Subscription
 from sse.timing_wheel import TimingWheel
 from sse.types import Headers, Receive, Scope, Send
-from sse.uvicorn import may_step
+from sse.uvicorn import Connection
 
 logger = logging.getLogger("sse")
 
@@ -202,7 +202,7 @@ class StreamRegistry:
         feed = Subscription(channel, retry, channel.newest if has_newest else None, self._draining)
         limits = self._limits
         limits = StreamLimits(limits.heartbeat, limits.send_timeout, _vary(limits.max_age))
-        kind = DirectStream if may_step(send) else TaskStream
+        kind = DirectStream if Connection(send, receive).can_step else TaskStream
         stream = kind(feed, receive, send, limits, clock)
         self._open[stream] = None
         self._schedule(stream, stream.opened_at)

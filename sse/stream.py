@@ -16,16 +16,7 @@ from typing import Any
 
 from sse.subscription import Subscription
 from sse.types import Headers, Message, Receive, Send
-from sse.uvicorn import (
-    ChunkedCycle,
-    Parking,
-    abort,
-    chunked_cycle,
-    is_gone,
-    is_last,
-    is_unread,
-    parking,
-)
+from sse.uvicorn import ChunkedCycle, Connection, HTTP2Stream
 
 logger = logging.getLogger("sse")
 
@@ -63,6 +54,7 @@ class Stream(ABC):
     send: Send
     limits: StreamLimits
     clock: Callable[[], float]
+    connection: Connection = field(init=False)
     opened_at: float = field(init=False)
     last_sent_at: float = field(init=False)
     _stalled_at: float = field(default=NEVER, init=False)
@@ -70,7 +62,8 @@ class Stream(ABC):
 
     def __post_init__(self) -> None:
         self.opened_at = self.last_sent_at = self.clock()
-        self._was_last = is_last(self.send, self.receive)
+        self.connection = Connection(self.send, self.receive)
+        self._was_last = self.connection.closes_after_response
 
     @abstractmethod
     async def run(self, headers: Headers) -> None:
@@ -96,20 +89,20 @@ class Stream(ABC):
     def drop_unread(self) -> None:
         """Cut the connection of a stream that ended if what it sent is still not on its way."""
         if self.is_unread():
-            abort(self.send, self.receive)
+            self.connection.abort()
 
     def is_unread(self) -> bool:
         """Tell whether the server still holds what was sent."""
-        return is_unread(self.send, self.receive)
+        return self.connection.unsent_bytes > 0
 
     @property
     def is_being_shut_down(self) -> bool:
         """Whether the server has begun to wait for this response's end."""
-        return not self._was_last and is_last(self.send, self.receive)
+        return not self._was_last and self.connection.closes_after_response
 
     def tick(self, now: float) -> None:
         """Do what is due at `now`: a heartbeat, the end of an old, a stalled or a lost stream."""
-        if is_gone(self.send, self.receive):
+        if self.connection.is_closing:
             self.cut()
         elif self.stalled_for(now) >= self.limits.send_timeout:
             logger.info("a stream is cut: unread for %.3g s", self.stalled_for(now))
@@ -147,7 +140,7 @@ class DirectStream(Stream):
 
     _ready: bool = field(default=False, init=False)
     _cycle: ChunkedCycle | None = field(default=None, init=False)
-    _parking: Parking | None = field(default=None, init=False)
+    _http2: HTTP2Stream | None = field(default=None, init=False)
     _suspended: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def run(self, headers: Headers) -> None:
@@ -155,8 +148,8 @@ class DirectStream(Stream):
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         self._stalled_at = NEVER
         self._ready = True
-        self._cycle = chunked_cycle(self.send)
-        self._parking = parking(self.send)
+        self._cycle = self.connection.chunked_cycle()
+        self._http2 = self.connection.http2_stream()
         self.feed.channel.subscribe(self)
         try:
             self.notify()
@@ -169,7 +162,7 @@ class DirectStream(Stream):
                 self._suspended.cancel()
 
     def notify(self) -> None:
-        if self._parking is not None and self._is_parked(self._parking):
+        if self._http2 is not None and self._is_parked(self._http2):
             return
         if not self._ready:
             return
@@ -193,16 +186,16 @@ class DirectStream(Stream):
 
     def tick(self, now: float) -> None:
         Stream.tick(self, now)
-        if self._parking is not None:
+        if self._http2 is not None:
             self.notify()
 
     def next_tick(self, now: float) -> float:
         due = Stream.next_tick(self, now)
-        return due if self._parking is None else min(due, now + PARKING_PERIOD)
+        return due if self._http2 is None else min(due, now + PARKING_PERIOD)
 
-    def _is_parked(self, parking: Parking) -> bool:
+    def _is_parked(self, stream: HTTP2Stream) -> bool:
         """Hold the stream while the client has no room for what it was sent already."""
-        if not parking.pending_bytes:
+        if not stream.pending_bytes:
             self._stalled_at = NEVER if self._ready else self._stalled_at
             return False
         if self._stalled_at == NEVER:
@@ -211,7 +204,7 @@ class DirectStream(Stream):
 
     def cut(self) -> None:
         self.feed.over = True
-        abort(self.send, self.receive)
+        self.connection.abort()
 
     def _step(self, message: Message) -> None:
         sending: Coroutine[Any, Any, None] = self.send(message)  # type: ignore[assignment]
@@ -321,7 +314,7 @@ class TaskStream(Stream):
         except TimeoutError:
             if not interruptible.expired():
                 raise
-            abort(self.send, self.receive)
+            self.connection.abort()
         finally:
             self._sending = None
             self._stalled_at = NEVER

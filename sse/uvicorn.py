@@ -1,35 +1,38 @@
 """
-What is known of the server behind an ASGI `send`, beyond what ASGI says.
+The only module that knows uvicorn's internals: what stands behind an ASGI `send` and `receive`.
 
-Everything here is an improvement where it applies and no more: a server, or a middleware around
-`send`, that is not recognised is served by the letter of ASGI.
+uvicorn serves each request with an object that it calls a request cycle. `send` and `receive` are
+methods of the cycle, so the cycle is their `__self__`. `Connection` recognises a cycle by the
+module of its class and by its attributes, and reads and aborts the connection through it.
+
+Callers: `sse.stream` and `sse.direct` for each stream, and `web` for its other responses.
+
+Guarantees:
+
+- With another server, or where a middleware wraps both `send` and `receive`, nothing is recognised:
+  every question has the answer of a connection about which nothing is known, and `abort` does
+  nothing. The response is then served as the ASGI specification requires.
+- `can_step`, `chunked_cycle` and `http2_stream` look at `send` alone, because their callers bypass
+  it. A wrapper around `send` turns them off.
+- Nothing here waits or raises.
 """
 
-import asyncio
 import sys
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sse.types import Message, Receive, Send
+
+if TYPE_CHECKING:
+    import asyncio
 
 UVICORN = "uvicorn.protocols.http."
 HTTPTOOLS = "uvicorn.protocols.http.httptools_impl"
 
-PARTS = ("disconnected", "flow", "message_event", "response_complete", "transport")
-"""What is used of a request cycle of uvicorn's: one that lacks any of it is not recognised."""
-
-
-def may_step(send: Send) -> bool:
-    """
-    Tell whether a call of `send` may be stepped from outside the task that serves the request.
-
-    uvicorn's own `send` writes to the transport and waits, if at all, for a bare event: it does
-    not ask which task runs it. A wrapper may (anyio's cancel scopes, `asyncio.timeout`), so only
-    the very method of uvicorn's request cycle is taken, found by the module of its class.
-    """
-    return _is_cycle(getattr(send, "__self__", None))
+ATTRIBUTES = ("disconnected", "flow", "message_event", "response_complete", "transport")
+"""The attributes used of a request cycle; an object that lacks one is not recognised."""
 
 
 class FlowControl(Protocol):
@@ -40,9 +43,9 @@ class FlowControl(Protocol):
 
 class ChunkedCycle(Protocol):
     """
-    A request cycle of uvicorn's over httptools, whose response goes out in chunks.
+    A request cycle of uvicorn over httptools whose response is sent in chunks.
 
-    Its `send` waits while `flow.write_paused`, and is silent once `disconnected`.
+    Its `send` waits while `flow.write_paused`, and writes nothing once `disconnected`.
     """
 
     disconnected: bool
@@ -50,33 +53,129 @@ class ChunkedCycle(Protocol):
     @property
     def flow(self) -> FlowControl: ...
     @property
-    def transport(self) -> asyncio.WriteTransport: ...
+    def transport(self) -> "asyncio.WriteTransport": ...
 
 
-def chunked_cycle(send: Send) -> ChunkedCycle | None:
-    """
-    Give the request cycle whose `send` began a response in chunks; None if it is not known.
+class HTTP2Stream(Protocol):
+    """An HTTP/2 stream, with the bytes that wait for the client to allow more."""
 
-    `send` frames each body and writes it to the transport. A frame that goes to many has its
-    chunk made already (`Frame.chunk`), and may be written to the transport in the place of a
-    `send` that would neither wait nor be silent: that leaves out most of what an event costs beside
-    the system call. Whether the installed `send` does just that is tried once.
-    """
-    cycle: Any = getattr(send, "__self__", None)
-    kind: Any = type(cycle)
-    known = kind.__module__ == HTTPTOOLS and _is_cycle(cycle)
-    if not known or getattr(cycle, "chunked_encoding", False) is not True:
-        return None
-    # By the file it stands in: an instrument may have put a function of its own in its place.
-    function = getattr(send, "__func__", None)
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_filename != sys.modules[HTTPTOOLS].__file__:
-        return None
-    return cycle if _writes_chunks(kind, function) else None
+    @property
+    def pending_bytes(self) -> int | None: ...
 
 
-class _Notebook:
-    """A transport that only notes what is written."""
+class Connection:
+    """The connection behind one request's `send` and `receive`, as far as it is recognised."""
+
+    __slots__ = ("_cycle", "_send", "_sender")
+
+    def __init__(self, send: Send, receive: Receive) -> None:
+        self._send = send
+        self._sender = _cycle_of(send)
+        self._cycle: Any = _cycle_of(receive) if self._sender is None else self._sender
+
+    @property
+    def unsent_bytes(self) -> int:
+        """
+        Bytes that the server accepted and has not written to the socket; 0 if unknown.
+
+        `send` waits only above the high-water mark, so those of a client that stopped reading
+        stay here even though every `send` returned at once.
+        """
+        if self._cycle is None:
+            return 0
+        size: int = self._cycle.transport.get_write_buffer_size()
+        return size
+
+    @property
+    def is_closing(self) -> bool:
+        """
+        Whether the connection is closed or is being closed; False if unknown.
+
+        uvicorn sends `http.disconnect` to the last request of a connection only, not to one
+        behind which the client has sent another (pipelining).
+        """
+        return self._cycle is not None and self._cycle.transport.is_closing()
+
+    @property
+    def closes_after_response(self) -> bool:
+        """
+        Whether the server will close the connection after this response; False if unknown.
+
+        If it would have been kept before, uvicorn is shutting down: it marks every connection
+        before it waits for open responses, whatever started the shutdown.
+        """
+        cycle = self._cycle
+        if cycle is None:
+            return False
+        if hasattr(cycle, "keep_alive"):
+            return not cycle.keep_alive
+        return getattr(cycle.transport.get_protocol(), "shutdown_requested", False)
+
+    def abort(self) -> bool:
+        """
+        Abort the connection without waiting for what is buffered; return whether it was possible.
+
+        ASGI has no such call, and a server that closes a connection whose client stopped reading
+        waits for the client first, also at its own shutdown. The streams of HTTP/2 share a
+        connection: only this one is reset, unless the connection itself takes no bytes.
+        """
+        cycle = self._cycle
+        if cycle is None:
+            return False
+        stuck = cycle.flow.write_paused or cycle.response_complete or cycle.transport.is_closing()
+        if stuck or not hasattr(cycle, "abort_stream"):
+            cycle.transport.abort()
+        else:
+            cycle.abort_stream()
+        # uvicorn does this when the connection is lost, but for its last request only.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return True
+
+    @property
+    def can_step(self) -> bool:
+        """
+        Whether a call of `send` may be stepped from outside the task that serves the request.
+
+        uvicorn's `send` writes to the transport and waits, if at all, for a bare event: it does
+        not ask which task runs it. A wrapper may (anyio's cancel scopes, `asyncio.timeout`).
+        """
+        return self._sender is not None
+
+    def chunked_cycle(self) -> ChunkedCycle | None:
+        """
+        Return the request cycle whose `send` began a response in chunks; None if not recognised.
+
+        A frame that goes to many clients has its chunk encoded already (`Frame.chunk`). It may be
+        written to the transport instead of calling a `send` that would neither wait nor discard
+        it, which saves most of an event's cost beside the system call. Whether the installed
+        `send` writes exactly that is tried once.
+        """
+        cycle = self._sender
+        kind: Any = type(cycle)
+        if kind.__module__ != HTTPTOOLS or getattr(cycle, "chunked_encoding", False) is not True:
+            return None
+        # By the file of its code: instrumentation may have replaced the function.
+        function = getattr(self._send, "__func__", None)
+        code = getattr(function, "__code__", None)
+        if code is None or code.co_filename != sys.modules[HTTPTOOLS].__file__:
+            return None
+        return cycle if _writes_chunks(kind, function) else None
+
+    def http2_stream(self) -> HTTP2Stream | None:
+        """
+        Return the HTTP/2 stream behind `send`; None over HTTP/1.
+
+        A client may read its connection but allow one stream of it no more bytes (RFC 9113, 5.2).
+        uvicorn's `send` does not wait for it: what does not fit is kept, without limit, so callers
+        have to read `pending_bytes`.
+        """
+        stream: HTTP2Stream | None = getattr(self._sender, "stream", None)
+        return stream if hasattr(stream, "pending_bytes") else None
+
+
+class _RecordingTransport:
+    """A transport that only records what is written."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -87,10 +186,10 @@ class _Notebook:
 
 @lru_cache(8)
 def _writes_chunks(kind: Any, function: Callable[[Any, Message], Any]) -> bool:
-    """Have a cycle that is only a dummy send something, and look at what it writes."""
+    """Return whether `function` writes one body as one chunk, tried on a dummy cycle."""
     dummy = object.__new__(kind)
     dummy.scope = {"method": "GET"}
-    dummy.transport = notebook = _Notebook()
+    dummy.transport = transport = _RecordingTransport()
     dummy.flow = SimpleNamespace(write_paused=False)
     dummy.response_started = dummy.chunked_encoding = True
     dummy.disconnected = dummy.response_complete = False
@@ -98,72 +197,16 @@ def _writes_chunks(kind: Any, function: Callable[[Any, Message], Any]) -> bool:
     try:
         step.send(None)
     except StopIteration:
-        return notebook.written == [b"11\r\n" + b"x" * 17 + b"\r\n"]
-    except Exception:  # noqa: BLE001 - whatever it is, this is no `send` that is known
+        return transport.written == [b"11\r\n" + b"x" * 17 + b"\r\n"]
+    except Exception:  # noqa: BLE001 - any error means that this `send` is not the known one
         return False
     step.close()
     return False
 
 
-class Parking(Protocol):
-    """An HTTP/2 stream, with the bytes that wait for the client to allow more."""
-
-    @property
-    def pending_bytes(self) -> int | None: ...
-
-
-def parking(send: Send) -> Parking | None:
-    """
-    Give the HTTP/2 stream behind `send`; None over HTTP/1.
-
-    A client that reads its connection but not one of its streams gives that stream no more room
-    (RFC 9113, 5.2). uvicorn's `send` does not wait for it: what does not fit is kept, without
-    limit, and has to be looked for here.
-    """
-    stream: Parking | None = getattr(getattr(send, "__self__", None), "stream", None)
-    return stream if may_step(send) and hasattr(stream, "pending_bytes") else None
-
-
-def is_unread(send: Send, receive: Receive) -> bool:
-    """
-    Tell whether the server still holds what `send` took for the client; False if unknown.
-
-    A client that stopped reading leaves them there however often `send` returned at once: only
-    beyond the high-water mark it would wait.
-    """
-    cycle = _cycle(send, receive)
-    return cycle is not None and cycle.transport.get_write_buffer_size() > 0
-
-
-def is_gone(send: Send, receive: Receive) -> bool:
-    """
-    Tell whether the connection has come to its end; False if unknown.
-
-    uvicorn tells `receive` of it, but only that of the connection's last request: not one behind
-    which a client has sent another (pipelining).
-    """
-    cycle = _cycle(send, receive)
-    return cycle is not None and cycle.transport.is_closing()
-
-
-def is_last(send: Send, receive: Receive) -> bool:
-    """
-    Tell whether the server means to close the connection after this response; False if unknown.
-
-    For one that would have been kept, that is how a shutdown of uvicorn shows before it waits for
-    open responses, whatever made it shut down.
-    """
-    cycle = _cycle(send, receive)
-    if cycle is None:
-        return False
-    if hasattr(cycle, "keep_alive"):
-        return not cycle.keep_alive
-    return getattr(cycle.transport.get_protocol(), "shutdown_requested", False)
-
-
 def drop_unread(server: object) -> None:
     """
-    Cut each connection of a uvicorn `Server` that has bytes which its client does not take.
+    Abort each connection of a uvicorn `Server` that has bytes which its client does not read.
 
     At its shutdown it waits for all of them without limit, complete responses too.
     """
@@ -174,40 +217,15 @@ def drop_unread(server: object) -> None:
 
 
 def abort(send: Send, receive: Receive) -> bool:
-    """
-    Cut the connection without waiting for what is buffered; tell whether that was possible.
-
-    ASGI has no such thing, and a server that merely closes a connection whose peer stopped
-    reading waits for the peer first, at its own shutdown too. uvicorn's request cycle has the
-    transport at hand, behind `receive` also where a middleware wraps `send` alone. HTTP/2 streams
-    share a connection: there only the one stream is reset, unless the connection itself is stuck.
-    """
-    cycle = _cycle(send, receive)
-    if cycle is None:
-        return False
-    stuck = cycle.flow.write_paused or cycle.response_complete or cycle.transport.is_closing()
-    if stuck or not hasattr(cycle, "abort_stream"):
-        cycle.transport.abort()
-    else:
-        cycle.abort_stream()
-    # uvicorn does so itself at the connection's end, but for its last request alone.
-    cycle.disconnected = True
-    cycle.message_event.set()
-    return True
+    """Abort the connection behind `send` and `receive`; return whether it was possible."""
+    return Connection(send, receive).abort()
 
 
-def _cycle(send: Send, receive: Receive) -> Any | None:
-    for end in (send, receive):
-        owner = getattr(end, "__self__", None)
-        if _is_cycle(owner):
-            return owner
-    return None
-
-
-def _is_cycle(owner: object) -> bool:
-    known = type(owner).__module__.startswith(UVICORN)
-    return (
-        known
-        and all(hasattr(owner, part) for part in PARTS)
-        and hasattr(owner.flow, "write_paused")  # type: ignore[attr-defined]
+def _cycle_of(end: Send | Receive) -> Any | None:
+    owner = getattr(end, "__self__", None)
+    known = (
+        type(owner).__module__.startswith(UVICORN)
+        and all(hasattr(owner, attribute) for attribute in ATTRIBUTES)
+        and hasattr(owner.flow, "write_paused")  # type: ignore[union-attr]
     )
+    return owner if known else None

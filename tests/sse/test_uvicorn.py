@@ -14,7 +14,7 @@ from sse.channel import Channel
 from sse.parser import Parser
 from sse.registry import StreamRegistry
 from sse.types import Message, Receive, Scope, Send
-from sse.uvicorn import abort, chunked_cycle, is_unread, may_step, parking
+from sse.uvicorn import Connection
 from tests.support.running import run, settle
 from tests.support.streams import frame
 
@@ -70,7 +70,7 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
-class Connection:
+class ServerConnection:
     """A connection to one of uvicorn's protocols, with a request on its way to `app`."""
 
     def __init__(self, name: str, app: App) -> None:
@@ -149,9 +149,18 @@ def serving(streams: StreamRegistry, channel: Channel) -> App:
     return app
 
 
-async def caught(name: str) -> tuple[Connection, Caught]:
+async def nothing() -> Message:
+    """A `receive` of no known server."""
+    return {"type": "http.disconnect"}
+
+
+def can_step(send: Send) -> bool:
+    return Connection(send, nothing).can_step
+
+
+async def caught(name: str) -> tuple[ServerConnection, Caught]:
     app = Caught()
-    connection = Connection(name, app)
+    connection = ServerConnection(name, app)
     await settle()
     return connection, app
 
@@ -160,7 +169,7 @@ async def caught(name: str) -> tuple[Connection, Caught]:
 async def test_own_send_may_be_stepped(name: str) -> None:
     """`send` and `receive` are methods of the request cycle in every protocol of uvicorn's."""
     connection, app = await caught(name)
-    assert may_step(app.send)
+    assert can_step(app.send)
     await connection.lose()
 
 
@@ -184,15 +193,15 @@ async def test_wrapped_send_may_not_be_stepped(name: str) -> None:
     derived = Cycle.__new__(Cycle)
     wrapped: list[Send] = [function, Middleware().send, Middleware(), derived.send]
     wrapped.append(functools.partial(app.send))
-    assert [may_step(send) for send in wrapped] == [False] * len(wrapped)
+    assert [can_step(send) for send in wrapped] == [False] * len(wrapped)
     await connection.lose()
 
 
 def test_what_no_server_gave_may_not_be_stepped() -> None:
     """A builtin has an owner too: its module."""
-    assert not may_step(len)  # type: ignore[arg-type]
-    assert not abort(len, len)  # type: ignore[arg-type]
-    assert not is_unread(len, len)  # type: ignore[arg-type]
+    assert not can_step(len)  # type: ignore[arg-type]
+    assert not Connection(len, len).abort()  # type: ignore[arg-type]
+    assert not Connection(len, len).unsent_bytes  # type: ignore[arg-type]
 
 
 @each
@@ -219,7 +228,7 @@ async def test_abort_cuts_the_connection(name: str, wraps_send: bool) -> None:
     async def wrapped(message: Message) -> None:
         await app.send(message)
 
-    assert abort(wrapped if wraps_send else app.send, app.receive)
+    assert Connection(wrapped if wraps_send else app.send, app.receive).abort()
     assert connection.wire.aborted
     await connection.lose()
 
@@ -238,8 +247,8 @@ def test_abort_is_not_possible_behind_wrappers(name: str) -> None:
         async def receive() -> Message:
             return await app.receive()
 
-        assert not abort(send, receive)
-        assert not is_unread(send, receive)
+        assert not Connection(send, receive).abort()
+        assert not Connection(send, receive).unsent_bytes
         assert not connection.wire.aborted
         await connection.lose()
 
@@ -249,7 +258,7 @@ def test_abort_is_not_possible_behind_wrappers(name: str) -> None:
 async def test_abort_of_http2_resets_the_one_stream() -> None:
     """Other streams share the connection and live; the one that is reset is told at once."""
     connection, app = await caught("zttp h2")
-    assert abort(app.send, app.receive)
+    assert Connection(app.send, app.receive).abort()
     assert not connection.wire.aborted
     await asyncio.wait(connection.state.tasks)
     connection.peer.receive_data(bytes(connection.wire.written))
@@ -257,7 +266,7 @@ async def test_abort_of_http2_resets_the_one_stream() -> None:
     while (event := type(connection.peer.next_event()).__name__) != "NeedData":
         names.append(event)
     assert "RstStream" in names
-    assert abort(app.send, app.receive)
+    assert Connection(app.send, app.receive).abort()
     await connection.lose()
 
 
@@ -269,7 +278,7 @@ async def test_abort_of_http2_cuts_a_connection_that_is_stuck(stuck: str) -> Non
         connection.protocol.pause_writing()
     else:
         connection.wire.closing = True
-    assert abort(app.send, app.receive)
+    assert Connection(app.send, app.receive).abort()
     assert connection.wire.aborted
     await connection.lose()
 
@@ -278,9 +287,9 @@ async def test_abort_of_http2_cuts_a_connection_that_is_stuck(stuck: str) -> Non
 async def test_only_http2_parks_bytes(name: str) -> None:
     """A stream over HTTP/2 tells what its client has no window for; over HTTP/1 there is none."""
     connection, app = await caught(name)
-    stream = parking(app.send)
+    stream = Connection(app.send, nothing).http2_stream()
     assert (stream is not None) == (name == "zttp h2")
-    assert parking(len) is None  # type: ignore[arg-type]
+    assert Connection(len, nothing).http2_stream() is None  # type: ignore[arg-type]
     if stream is not None:
         assert not stream.pending_bytes
         body = bytes(100_000)  # more than the 65,535 that a stream begins with
@@ -305,15 +314,17 @@ async def test_chunks_are_written_to_what_frames_them_so(name: str) -> None:
     before: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        before.append(chunked_cycle(send))
+        before.append(Connection(send, nothing).chunked_cycle())
         await caught_app(scope, receive, send)
 
     caught_app = Caught()
-    connection = Connection(name, app)
+    connection = ServerConnection(name, app)
     await settle()
     assert before == [None]
-    assert (chunked_cycle(caught_app.send) is not None) == (name == "httptools")
-    assert chunked_cycle(functools.partial(caught_app.send)) is None
+    assert (Connection(caught_app.send, nothing).chunked_cycle() is not None) == (
+        name == "httptools"
+    )
+    assert Connection(functools.partial(caught_app.send), nothing).chunked_cycle() is None
     await connection.lose()
 
 
@@ -344,8 +355,8 @@ async def test_send_that_does_anything_else_is_called(
     monkeypatch.setattr(cycle_class, "send", send)
 
     connection, app = await caught("httptools")
-    assert may_step(app.send)
-    assert chunked_cycle(app.send) is None
+    assert can_step(app.send)
+    assert Connection(app.send, nothing).chunked_cycle() is None
     await connection.lose()
 
 
@@ -353,7 +364,7 @@ async def test_event_waits_where_send_would_wait_or_leave_it_out() -> None:
     """Neither past a client that is behind, nor to one that is gone."""
     streams, channel = StreamRegistry(), Channel(frame("0"))
     app = serving(streams, channel)
-    connection = Connection("httptools", app)
+    connection = ServerConnection("httptools", app)
     await settle()
     connection.protocol.pause_writing()
     for number in "123":
@@ -377,7 +388,7 @@ async def test_server_that_fails_to_write_costs_no_other_stream_its_frame() -> N
     def broken(data: bytes) -> None:
         raise RuntimeError("broken")
 
-    failing, other = Connection("httptools", app), Connection("httptools", app)
+    failing, other = ServerConnection("httptools", app), ServerConnection("httptools", app)
     await settle()
     failing.wire.write = broken  # type: ignore[assignment, method-assign]
     channel.publish(frame("1"))
@@ -393,10 +404,10 @@ async def test_server_that_fails_to_write_costs_no_other_stream_its_frame() -> N
 async def test_bytes_that_the_server_holds_are_seen(name: str) -> None:
     """What the peer has not read is seen behind either end."""
     connection, app = await caught(name)
-    assert not is_unread(app.send, app.receive)
+    assert not Connection(app.send, app.receive).unsent_bytes
     connection.wire.buffered = 1
-    assert is_unread(app.send, app.receive)
-    assert is_unread(len, app.receive)  # type: ignore[arg-type]
+    assert Connection(app.send, app.receive).unsent_bytes
+    assert Connection(len, app.receive).unsent_bytes  # type: ignore[arg-type]
     await connection.lose()
 
 
@@ -413,7 +424,7 @@ async def test_stream_over_each_protocol(name: str, wraps: bool) -> None:
 
         await streams.serve(channel, scope, receive, wrapped if wraps else send)
 
-    gone, ended = Connection(name, app), Connection(name, app)
+    gone, ended = ServerConnection(name, app), ServerConnection(name, app)
     await settle()
     channel.publish(frame("1"))
     await settle()
@@ -438,7 +449,7 @@ async def test_shutdown_is_seen_without_a_signal(name: str) -> None:
     """Connections are told, whatever made the server stop; at the next tick all streams end."""
     streams, channel = StreamRegistry(), Channel(frame("0"))
     app = serving(streams, channel)
-    told, other = Connection(name, app), Connection(name, app)
+    told, other = ServerConnection(name, app), ServerConnection(name, app)
     await settle()
     streams._tick()
     assert streams.open == 2
@@ -458,7 +469,7 @@ async def test_stream_behind_which_another_request_waits_ends_with_its_connectio
     """Of a pipelined request alone does uvicorn tell that its client is gone."""
     streams, channel = StreamRegistry(), Channel(frame("0"))
     app = serving(streams, channel)
-    connection = Connection(name, app)
+    connection = ServerConnection(name, app)
     await settle()
     connection.protocol.data_received(GET)
     connection.wire.close()
@@ -486,9 +497,9 @@ def test_cycle_that_lacks_a_part_is_not_recognised() -> None:
             return {}
 
     cycle = Cycle()
-    assert not may_step(cycle.send)
-    assert not abort(cycle.send, cycle.receive)
-    assert not is_unread(cycle.send, cycle.receive)
+    assert not can_step(cycle.send)
+    assert not Connection(cycle.send, cycle.receive).abort()
+    assert not Connection(cycle.send, cycle.receive).unsent_bytes
 
 
 @each
@@ -503,7 +514,7 @@ async def test_server_that_gives_up_leaves_nothing(name: str, wraps: bool) -> No
 
         await streams.serve(channel, scope, receive, wrapped if wraps else send)
 
-    connection = Connection(name, app)
+    connection = ServerConnection(name, app)
     await settle()
     connection.protocol.pause_writing()
     channel.publish(frame("1"))
