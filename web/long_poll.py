@@ -41,15 +41,14 @@ class FrameWaiter:
 class LongPoll:
     """The status route's waiting, and its end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stopping: asyncio.Event) -> None:
         self._sunset = settings.polling_sunset
         self.headers = _announcement(settings)
         self._followers: set[FrameWaiter] = set()
-        self._stopping = False
+        self._stopping = stopping
 
-    def stop(self) -> None:
-        """Answer all who wait, and from now on let nobody wait."""
-        self._stopping = True
+    def wake(self) -> None:
+        """Wake all followers; once the flag is set, none of them waits again."""
         for follower in self._followers:
             follower.notify()
 
@@ -87,7 +86,7 @@ class LongPoll:
         return response
 
     def _may_wait(self, request: Request, channel: Channel) -> bool:
-        return not (channel.closed or self._stopping) and request.has(_etag(_newest(channel)))
+        return not (channel.closed or self.stopping) and request.has(_etag(_newest(channel)))
 
     async def _wait(self, request: Request, channel: Channel, wait: float) -> None:
         changed = asyncio.create_task(self._until_changed(request, channel))
@@ -106,8 +105,8 @@ class LongPoll:
 
     @property
     def stopping(self) -> bool:
-        """Whether nobody may wait any more."""
-        return self._stopping
+        """Whether the service shuts down, so that no request waits."""
+        return self._stopping.is_set()
 
 
 def wait_seconds(query: Mapping[str, str]) -> float:

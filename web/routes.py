@@ -1,5 +1,6 @@
 """The routes: what is asked of the sessions for each path and method, and how it is answered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -50,6 +51,7 @@ class Routes:
         polling: LongPoll,
         static: Static,
         guard: Guard,
+        stopping: asyncio.Event,
         metrics: Metrics | None = None,
     ) -> None:
         self._sessions = sessions
@@ -59,7 +61,7 @@ class Routes:
         self._guard = guard
         self._metrics = metrics
         self._health = Health(sessions, streams)
-        self.stopping = False
+        self._stopping = stopping
         self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
             {
                 "/": {"GET": self._page, "POST": self._page},
@@ -126,7 +128,9 @@ class Routes:
         return self._static.description(request)
 
     async def _healthz(self, request: Request, _: str) -> Response:
-        return await self._health.answer(ready="ready" in request.query, stopping=self.stopping)
+        return await self._health.answer(
+            ready="ready" in request.query, stopping=self._stopping.is_set()
+        )
 
     async def _measured(self, request: Request, _: str) -> Response:
         if self._metrics is None:
@@ -142,7 +146,7 @@ class Routes:
                 "a header is wrong",
                 fields={"Idempotency-Key": f"{len(key)} characters; 1 to {KEY_LIMIT} are taken"},
             )
-        if self.stopping:
+        if self._stopping.is_set():
             raise UnavailableError("the service is shutting down")
         session_id = await self._sessions.start(wanted, key)
         status_url = request.url(f"{API}/status/{session_id}")

@@ -256,8 +256,8 @@ def test_failure_is_a_problem_document(
     async def scenario() -> Answer:
         app = make_app(tmp_path)
         async with app.lifespan():
-            assert app._parts is not None
-            monkeypatch.setattr(app._parts.sessions, "newest", _fail)
+            assert app._lifecycle.running is not None
+            monkeypatch.setattr(app._lifecycle.running.sessions, "newest", _fail)
             return await Client(app).get(f"{API}/status")
 
     answer = run(scenario())

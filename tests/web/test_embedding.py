@@ -55,7 +55,7 @@ async def test_calls_start_what_is_needed(tmp_path: Path) -> None:
     """A host that forgets the lifespan may call as well as serve."""
     app = make_app(tmp_path)
     assert (await follow(app, await app.start()))[-1]["processed_files"] == 3
-    await app._close()
+    await app._lifecycle.close()
 
 
 async def test_report_is_that_of_the_route(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ async def test_watcher_that_breaks_off_is_forgotten(tmp_path: Path) -> None:
         session_id = await app.start()
         snapshots = app.watch(session_id)
         await anext(snapshots)
-        assert app._parts is not None
-        channel = await app._parts.sessions.channel(session_id)
+        assert app._lifecycle.running is not None
+        channel = await app._lifecycle.running.sessions.channel(session_id)
         assert channel.statistics().subscribers == 1
         await snapshots.aclose()
         assert channel.statistics().subscribers == 0
@@ -106,7 +106,7 @@ def test_executor_stays_the_hosts(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         with ThreadPoolExecutor(1) as executor:
-            settings = make_app(tmp_path)._settings()
+            settings = make_app(tmp_path)._lifecycle._settings()
             app = create_app(settings, process=process, executor=executor)
             async with app.lifespan():
                 await follow(app, await app.start())

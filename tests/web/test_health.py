@@ -52,14 +52,14 @@ async def test_ready_writes_to_the_catalogue(tmp_path: Path) -> None:
 async def test_checks_are_not_made_more_often_than_they_change(tmp_path: Path) -> None:
     """Whoever asks a thousand times a second has the catalogue written once in that second."""
     async with serving(tmp_path) as client:
-        assert client.app._parts is not None
-        sessions, now, checks = client.app._parts.sessions, [0.0], [0]
+        assert client.app._lifecycle.running is not None
+        sessions, now, checks = client.app._lifecycle.running.sessions, [0.0], [0]
 
         async def check() -> None:
             checks[0] += 1
 
         sessions.check = check  # type: ignore[method-assign]
-        health = Health(sessions, client.app._parts.streams, lambda: now[0])
+        health = Health(sessions, client.app._lifecycle.running.streams, lambda: now[0])
         for _ in range(10):
             assert (await health.answer(ready=True, stopping=False)).status == 200
         assert checks == [1]
@@ -75,7 +75,7 @@ async def test_check_that_takes_too_long_is_not_ready(
     monkeypatch.setattr("web.health.CHECK_SECONDS", 0.001)
 
     async with serving(tmp_path) as client:
-        assert client.app._parts is not None
-        client.app._parts.sessions.check = asyncio.Event().wait  # type: ignore[method-assign,assignment]
+        assert client.app._lifecycle.running is not None
+        client.app._lifecycle.running.sessions.check = asyncio.Event().wait  # type: ignore[method-assign,assignment]
         answer = await client.get("/healthz", b"ready")
         assert (answer.status, answer.json["detail"][:14]) == (503, "the catalogue,")

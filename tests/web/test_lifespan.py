@@ -124,7 +124,7 @@ def test_request_that_cannot_be_served_is_503(
         assert str(tmp_path) not in answer.body.decode()
         (tmp_path / "nowhere").mkdir()
         assert (await client.get(HEALTH)).status == 200
-        await client.app._close()
+        await client.app._lifecycle.close()
 
     run(scenario())
     assert [
@@ -145,7 +145,7 @@ def test_first_requests_wait_for_one_start(tmp_path: Path) -> None:
         client = Client(create_app(settings))
         answers = await asyncio.gather(*(client.get(HEALTH) for _ in range(20)))
         assert {answer.status for answer in answers} == {200}
-        await client.app._close()
+        await client.app._lifecycle.close()
 
     run(scenario())
     assert len(starts) == 1
@@ -159,7 +159,7 @@ async def test_first_request_that_is_given_up_fails_no_other(tmp_path: Path) -> 
     await settle()
     first.cancel()
     assert (await second).status == 200
-    await client.app._close()
+    await client.app._lifecycle.close()
 
 
 async def test_two_applications_do_not_meet(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_late_starts_meet_on_another_loop(tmp_path: Path) -> None:
         client = Client(app)
         answers = await asyncio.gather(*(client.get(HEALTH) for _ in range(5)))
         assert {answer.status for answer in answers} == {200}
-        await app._close()
+        await app._lifecycle.close()
 
     run(scenario())
     run(scenario())
@@ -217,7 +217,7 @@ def test_loop_that_ended_without_a_lifespan(tmp_path: Path) -> None:
     async def second(session_id: str) -> None:
         stream = await Client(app).stream(session_id)
         assert (await stream.snapshot())["session_id"] == session_id
-        await app._close()
+        await app._lifecycle.close()
 
     session_id = asyncio.run(first())  # its session still runs when the loop ends
     run(second(session_id))

@@ -87,14 +87,14 @@ async def test_poller_that_leaves_is_forgotten(tmp_path: Path) -> None:
     """A client that goes away while it waits is noticed at once and followed by nobody."""
     async with serving(tmp_path, Gate().process) as client:
         session_id, connection = await held(client)
-        assert client.app._parts is not None
-        channel = await client.app._parts.sessions.channel(session_id)
+        assert client.app._lifecycle.running is not None
+        channel = await client.app._lifecycle.running.sessions.channel(session_id)
         assert channel.statistics().subscribers == 1
         tasks = len(asyncio.all_tasks())
         await connection.send_input({"type": "http.disconnect"})
         await connection.wait()
         assert channel.statistics().subscribers == 0
-        assert not client.app._parts.polling._followers
+        assert not client.app._lifecycle.running.polling._followers
         assert len(asyncio.all_tasks()) < tasks
 
 

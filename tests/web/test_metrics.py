@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from tests.support.client import API, Answer, Client, Gate, serving
 from tests.support.running import run, settle
-from web import application, metrics
+from web import lifecycle, metrics
 from web.metrics import CLIENTS, DELAY_PERIOD
 
 
@@ -131,7 +131,7 @@ def test_delay_of_the_event_loop_is_measured(
         async with serving(tmp_path) as client:
             while (await scrape(client))["ingest_loop_delay_seconds_count"] < 2:
                 await settle()
-            kept = client.app._parts
+            kept = client.app._lifecycle.running
             assert kept is not None
             assert kept.metrics is not None
         assert kept.metrics._timer is None
@@ -173,7 +173,7 @@ async def test_without_the_extra_there_are_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service runs without the extra, measures nothing, and says what to install."""
-    monkeypatch.setattr(application, "has_metrics", lambda: False)
+    monkeypatch.setattr(lifecycle, "has_metrics", lambda: False)
 
     async with serving(tmp_path) as client:
         await client.finished(await client.start())
@@ -181,5 +181,5 @@ async def test_without_the_extra_there_are_none(
         answer = await client.get("/metrics")
         assert answer.status == 404
         assert "install the extra" in answer.json["detail"]
-        assert client.app._parts is not None
-        assert client.app._parts.sessions._delivered is None  # type: ignore[attr-defined]
+        assert client.app._lifecycle.running is not None
+        assert client.app._lifecycle.running.sessions._delivered is None  # type: ignore[attr-defined]

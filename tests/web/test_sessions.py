@@ -17,8 +17,8 @@ def test_session_that_began_while_it_was_looked_up_is_found(
     async def scenario() -> None:
         async with make_app(tmp_path, Gate().process).lifespan() as app:
             session_id = await app.start()
-            assert app._parts is not None
-            sessions: Any = app._parts.sessions
+            assert app._lifecycle.running is not None
+            sessions: Any = app._lifecycle.running.sessions
             channel = sessions._channels.pop(session_id)
             look_up = sessions._store.finished
 
