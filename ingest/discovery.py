@@ -1,4 +1,4 @@
-"""Finding files: which directory is meant, and what lies in it. Blocks; for a thread."""
+"""Find files and list folders below the ingest root. Everything here blocks: use a thread."""
 
 import contextlib
 import os
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import ForbiddenError, InvalidRequestError, NotFoundError
+from ingest.errors import NotFoundError
+from ingest.paths import display_path
 
 CHUNK_FILES = 1000
 CHUNK_SECONDS = 0.05
@@ -31,39 +32,6 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.files) + len(self.unreadable)
-
-
-def resolve(root: Path, directory: str) -> bytes:
-    """
-    Give the path below `root` that `directory` means, links resolved; `.` is the root itself.
-
-    A folder whose name is not UTF-8 is found by the name that it is shown by.
-
-    Raises:
-        ForbiddenError: it lies outside the root, or may not be read.
-        NotFoundError: there is no such directory.
-        InvalidRequestError: it is no directory.
-    """
-    if not directory or "\0" in directory:
-        raise InvalidRequestError({"directory": "empty, or with a NUL in it; '.' is the root"})
-    base = os.path.realpath(root)
-    wanted = _spelled(base, directory) if "\ufffd" in directory else directory
-    try:
-        target = os.path.realpath(os.path.join(base, wanted))
-    except (OSError, ValueError) as error:
-        raise NotFoundError(f"no directory {directory!r} below the ingest root") from error
-    if os.path.commonpath((base, target)) != base:
-        raise ForbiddenError(f"{directory!r} is outside the ingest root")
-    try:
-        with os.scandir(target):
-            pass
-    except NotADirectoryError as error:
-        raise InvalidRequestError({"directory": f"{directory!r} is no directory"}) from error
-    except PermissionError as error:
-        raise ForbiddenError(f"{directory!r} may not be read by the service") from error
-    except OSError as error:
-        raise NotFoundError(f"no directory {directory!r} below the ingest root") from error
-    return os.fsencode(os.path.relpath(target, base))
 
 
 def discover(
@@ -161,30 +129,12 @@ def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
         raise NotFoundError(f"the directory cannot be read: {error.strerror}") from error
     return [
         {
-            "name": _shown(folder.name),
-            "path": _shown(prefix + folder.name),
+            "name": display_path(os.fsencode(folder.name)),
+            "path": display_path(os.fsencode(prefix + folder.name)),
             "files": _count_files(folder.path),
         }
         for folder in sorted(folders, key=lambda folder: folder.name.casefold())
     ]
-
-
-def _shown(name: str) -> str:
-    """Write U+FFFD for each byte that is not UTF-8, which no JSON can carry."""
-    return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _spelled(base: str, directory: str) -> str:
-    """Put the names on the disk for those shown with U+FFFD, where there is no such folder."""
-    found = ""
-    for name in directory.split("/"):
-        spelled = name
-        if "\ufffd" in name and not os.path.lexists(os.path.join(base, found, name)):
-            with contextlib.suppress(OSError):
-                names = sorted(os.listdir(os.path.join(base, found)))
-                spelled = next((other for other in names if _shown(other) == name), name)
-        found = f"{found}{spelled}/"
-    return found
 
 
 def _count_files(path: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ingest.catalogue.sqlite import Catalogue, OutcomeRecord, SessionRecord
-from ingest.discovery import list_directories, resolve
+from ingest.discovery import list_directories
 from ingest.errors import (
     CatalogueError,
     IngestError,
@@ -26,6 +26,7 @@ from ingest.errors import (
 )
 from ingest.execution.select import select_backend
 from ingest.outcome import AsyncProcessor, Processor
+from ingest.paths import display_path, resolve
 from ingest.publisher import Publish, SnapshotPublisher
 from ingest.request import IngestRequest
 from ingest.runner import Runner, RunnerContext
@@ -258,9 +259,9 @@ class SessionManager:
         """
         directory = await self._in_thread(partial(resolve, self._settings.root, path))
         listed = await self._in_thread(partial(list_directories, self._settings.root, directory))
-        shown = Path(directory.decode("utf-8", "replace"))
-        parent = None if directory == b"." else str(shown.parent)
-        return {"path": str(shown), "parent": parent, "directories": listed}
+        below_root = Path(display_path(directory))
+        parent = None if directory == b"." else str(below_root.parent)
+        return {"path": str(below_root), "parent": parent, "directories": listed}
 
     async def _start_once(self, request: IngestRequest, key: str | None) -> str:
         if key is None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from ingest.catalogue.sqlite import OutcomeRecord, shown
+from ingest.catalogue.sqlite import OutcomeRecord
+from ingest.paths import display_path
 from ingest.session import iso
 
 FIELDS = (
@@ -45,7 +46,7 @@ def csv_rows(rows: Sequence[OutcomeRecord]) -> bytes:
     return _csv(
         [
             (
-                _cell(shown(row.path)),
+                _cell(display_path(row.path)),
                 row.status,
                 _cell(row.error),
                 row.size,
@@ -62,7 +63,7 @@ def csv_rows(rows: Sequence[OutcomeRecord]) -> bytes:
 
 def _record(row: OutcomeRecord) -> dict[str, Any]:
     return {
-        "file": shown(row.path),
+        "file": display_path(row.path),
         "status": row.status,
         "error": row.error,
         "size": row.size,

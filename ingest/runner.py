@@ -12,11 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ingest.catalogue.sqlite import Catalogue, SessionRecord, shown
+from ingest.catalogue.sqlite import Catalogue, SessionRecord
 from ingest.discovery import Chunk, discover, identities
 from ingest.errors import CatalogueError, ExecutorError, IngestError
 from ingest.execution.backends import Backend, BatchError, consume_result
 from ingest.execution.batch import BUDGET, BatchFile, BatchResult, failure
+from ingest.paths import display_path
 from ingest.publisher import SnapshotPublisher
 from ingest.session import FileError, Session, Status
 
@@ -279,7 +280,7 @@ class Runner:
         task.add_done_callback(self._under_way.discard)
         # A task that is cancelled before its first step gives nothing back itself.
         task.add_done_callback(lambda _: turn.close())
-        self._session.begun(shown(batch[0].path), time.time())
+        self._session.begun(display_path(batch[0].path), time.time())
         self._announcer.changed()
 
     async def _do(self, batch: list[BatchFile], turn: contextlib.ExitStack) -> None:
@@ -328,7 +329,7 @@ class Runner:
         )
         paths = {item.n: item.path for item in batch[: report.finished]}
         errors = [
-            FileError(n, shown(paths[file]), message, now)
+            FileError(n, display_path(paths[file]), message, now)
             for n, (file, message) in enumerate(report.failed, first)
         ]
         self._session.record(
@@ -336,7 +337,7 @@ class Runner:
             skipped=report.skipped,
             errors=errors,
             counters=report.counters,
-            last=shown(batch[report.finished - 1].path),
+            last=display_path(batch[report.finished - 1].path),
             now=now,
         )
         self._around.totals.count(report)

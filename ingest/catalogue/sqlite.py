@@ -15,6 +15,7 @@ from ingest.catalogue import retention as pruning
 from ingest.catalogue.database import Database
 from ingest.errors import NotFoundError
 from ingest.outcome import Row
+from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
 
@@ -475,7 +476,7 @@ def _errors(
         f" JOIN outcomes USING (key) WHERE session = ? AND {clause}",
         (number, *values),
     )
-    return [FileError(n, shown(path), message, moment) for n, path, message, moment in rows]
+    return [FileError(n, display_path(path), message, moment) for n, path, message, moment in rows]
 
 
 def _last_error(connection: sqlite3.Connection, number: int) -> int:
@@ -499,8 +500,3 @@ def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]
             (low, high),
         ).fetchall()
     )
-
-
-def shown(path: bytes) -> str:
-    """Write a path as text: U+FFFD stands for each byte that is not UTF-8."""
-    return path.decode("utf-8", "replace")

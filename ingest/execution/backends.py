@@ -17,12 +17,12 @@ from ingest.execution.batch import (
     BatchResult,
     BatchResultBuilder,
     describe,
-    locate,
     look,
     run_batch,
     stamp,
 )
 from ingest.outcome import AsyncProcessor, Processor, check
+from ingest.paths import locate
 from ingest.workers.pool import PoolBroken, PoolClosed, PoolError, WorkerPool
 
 logger = logging.getLogger("ingest")

@@ -14,6 +14,7 @@ import orjson
 from ingest.builtin.process_file import inspect_file, process_file
 from ingest.errors import MessageError
 from ingest.outcome import Processor, Row, ValidatedOutcome, check, checked, scrub
+from ingest.paths import locate
 
 BUDGET = 0.02
 """
@@ -168,11 +169,6 @@ def failure(item: BatchFile, message: str) -> BatchResult:
     reporter = BatchResultBuilder()
     reporter.failed(item, message, None)
     return reporter.report(0.0)
-
-
-def locate(root: str, path: bytes) -> str:
-    """Give where a file lies, in the text form that any byte of a name survives (PEP 383)."""
-    return f"{root.rstrip('/')}/{os.fsdecode(path)}"
 
 
 def look(path: str, folders: set[str] | None = None) -> os.stat_result:

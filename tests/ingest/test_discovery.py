@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ingest.discovery import Chunk, discover, identities, list_directories, resolve
-from ingest.errors import ForbiddenError, IngestError, InvalidRequestError, NotFoundError
+from ingest.discovery import Chunk, discover, identities, list_directories
+from ingest.errors import NotFoundError
 from ingest.request import IngestRequest
 from tests.support.ingest import fill, path_of
 
@@ -97,7 +97,6 @@ def test_root_itself_may_be_a_link(root: Path) -> None:
     link = root.parent / "link"
     link.symlink_to(root)
     assert find(link) == [b"a"]
-    assert resolve(link, ".") == b"."
 
 
 def test_folders_are_not_entered_without_recursion(root: Path) -> None:
@@ -237,101 +236,7 @@ def test_scan_leaves_no_descriptor(root: Path) -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
-# Which directory is meant
-
-
-@pytest.mark.parametrize(
-    ("directory", "path"),
-    [
-        (".", b"."),
-        ("sub", b"sub"),
-        ("sub/", b"sub"),
-        ("./sub/../sub/.", b"sub"),
-        ("inner", b"sub/deep"),
-        ("{root}", b"."),
-        ("{root}/sub", b"sub"),
-        ("sub/deep/..", b"sub"),
-        ("\u00e4", "\u00e4".encode()),
-    ],
-)
-def test_directory_is_named_below_the_root(root: Path, directory: str, path: bytes) -> None:
-    """Relative or absolute, with dots, and through a link that stays inside."""
-    (root / "sub" / "deep").mkdir(parents=True)
-    (root / "\u00e4").mkdir()
-    (root / "inner").symlink_to("sub/deep")
-    assert resolve(root, directory.format(root=root)) == path
-
-
-@pytest.mark.parametrize(
-    ("directory", "error"),
-    [
-        ("..", ForbiddenError),
-        ("../beside", ForbiddenError),
-        ("../root-beside", ForbiddenError),
-        ("../nowhere", ForbiddenError),
-        ("sub/../../beside", ForbiddenError),
-        ("/", ForbiddenError),
-        ("/nowhere", ForbiddenError),
-        ("out", ForbiddenError),
-        ("out/deeper", ForbiddenError),
-        ("dangling_out", ForbiddenError),
-        ("", InvalidRequestError),
-        ("a\0b", InvalidRequestError),
-        ("file", InvalidRequestError),
-        ("file/", InvalidRequestError),
-        ("nowhere", NotFoundError),
-        ("loop", NotFoundError),
-        ("x" * 256, NotFoundError),
-        ("x/" * 5000, NotFoundError),
-        ("\ud800", NotFoundError),
-        ("~", NotFoundError),
-    ],
-)
-def test_directory_that_may_not_be_taken_is_refused(
-    root: Path, directory: str, error: type[IngestError]
-) -> None:
-    """Outside is forbidden whether it exists or not; inside it is missing, or no directory."""
-    fill(root, ["file", "sub/x"])
-    for beside in ("beside", "root-beside"):
-        (root.parent / beside).mkdir()
-    (root / "out").symlink_to("../beside")
-    (root / "dangling_out").symlink_to("../nowhere")
-    (root / "loop").symlink_to("loop")
-    with pytest.raises(error):
-        resolve(root, directory)
-
-
-def test_directory_without_permission_is_forbidden(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is there, and the service may not look into it."""
-    (root / "bad").mkdir()
-    fail_in(monkeypatch, b"bad", None)
-    with pytest.raises(ForbiddenError, match="may not be read"):
-        resolve(root, "bad")
-
-
-def test_root_of_all_has_every_directory_below_it(root: Path) -> None:
-    """Where the ingest root is `/`, every absolute path is inside it."""
-    assert resolve(Path("/"), "/") == b"."
-    assert resolve(Path("/"), str(root)) == os.fsencode(root.relative_to("/"))
-
-
 # The picker
-
-
-def test_folder_is_found_by_the_name_it_is_shown_by(root: Path) -> None:
-    """A name that is not UTF-8 can be picked; one that has U+FFFD in it for real comes first."""
-    odd = os.fsdecode(b"caf\xe9")
-    (root / odd / "deep \ufffd").mkdir(parents=True)
-    shown = "caf\ufffd/deep \ufffd"
-    assert list_directories(root, b".")[0]["path"] == "caf\ufffd"
-    assert resolve(root, shown) == b"caf\xe9/deep " + "\ufffd".encode()
-    assert resolve(root, f"{root}/{shown}") == resolve(root, shown)
-    with pytest.raises(NotFoundError):
-        resolve(root, "caf\ufffd\ufffd")
-    (root / "caf\ufffd").mkdir()
-    assert resolve(root, "caf\ufffd") == "caf\ufffd".encode()
 
 
 def test_folders_are_listed_by_name_with_their_files(root: Path) -> None:

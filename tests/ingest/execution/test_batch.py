@@ -16,7 +16,6 @@ from ingest.execution.batch import (
     BatchFile,
     describe,
     failure,
-    locate,
     look,
     run_batch,
     stamp,
@@ -235,12 +234,6 @@ def test_look_does_not_follow_a_link(root: Path) -> None:
     (root / "link").symlink_to("a")
     with pytest.raises(OSError, match="no regular file"):
         look(str(root / "link"))
-
-
-def test_file_below_the_root_of_all_has_one_slash() -> None:
-    """A processor is given `/a`, not `//a`, which POSIX lets mean something else."""
-    assert locate("/", b"a") == "/a"
-    assert locate("/srv", b"a/b\xff") == "/srv/a/b\udcff"
 
 
 def test_folder_in_a_files_place_is_told_as_one(root: Path) -> None:
