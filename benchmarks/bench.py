@@ -58,7 +58,7 @@ def interleave(
     """
     Run every case, and again, so that a slow minute of the machine meets all of them alike.
 
-    A case that cannot be measured is left out, and why is told.
+    A case that cannot be measured is left out, with the reason printed.
     """
     samples: dict[str, list[T]] = {}
     for repeat in range(repeats):

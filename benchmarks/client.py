@@ -1,5 +1,5 @@
 """
-The client where there is no C compiler, and for TLS: the same command line and output as client.c.
+The client for machines without a C compiler, and for TLS: used and printing like client.c.
 
 Slower: at some tens of thousands of events a second it is the client that is measured.
 """

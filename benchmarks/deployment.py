@@ -31,7 +31,7 @@ class Seen:
     received: int = 0
 
     def note(self, snapshot: Mapping[str, Any], received: int) -> bool:
-        """Take a snapshot; tell whether the session goes on."""
+        """Record a snapshot; return whether the session continues."""
         self.moments.append(time.time())
         self.files.append(snapshot["processed_files"])
         self.changes.append((snapshot["changed_at"] / 1000, snapshot["processed_files"]))
@@ -77,7 +77,7 @@ class Deployment:
 
 def run(url: str, token: str | None, fields: Mapping[str, Any]) -> Result:
     """
-    Start one session there, watch it in each way at once, and tell what lag each had.
+    Start one session there, watch it in every way at once, and return the lag of each.
 
     Raises:
         BenchmarkError: it refuses.

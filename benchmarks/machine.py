@@ -31,7 +31,7 @@ class Cores:
 
 
 def describe() -> str:
-    """Say what this machine is, without naming it."""
+    """Return a description of this machine without its name."""
     kind = "a virtual machine" if " hypervisor" in _read("/proc/cpuinfo") else "a machine"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
@@ -41,7 +41,7 @@ def describe() -> str:
 
 
 def allow_open_files() -> int:
-    """Raise the limit of open files as far as it goes; tell how many it is."""
+    """Raise the soft limit of open files to the hard limit, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(hard, FILES_NEEDED) if hard == resource.RLIM_INFINITY else hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
@@ -49,7 +49,7 @@ def allow_open_files() -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Tell what CPU time the threads of a process have used, finer than its ticks would."""
+    """Return the CPU seconds that the threads of a process used."""
     return sum(
         int(_read(f"/proc/{pid}/task/{thread}/schedstat").partition(" ")[0] or 0) / 1e9
         for thread in _list(f"/proc/{pid}/task")
@@ -57,13 +57,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory(pid: int) -> int:
-    """Tell how many bytes of memory a process has in use, shared ones too."""
+    """Return the resident memory of a process in bytes, shared pages included."""
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
 def family(pid: int) -> Iterator[int]:
-    """Give a process, its children, and theirs."""
+    """Return the ids of a process and of all its descendants."""
     yield pid
     for thread in _list(f"/proc/{pid}/task"):
         for child in _read(f"/proc/{pid}/task/{thread}/children").split():
@@ -71,7 +71,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def build_client(source: Path, folder: Path) -> str | None:
-    """Compile the client; None where there is no compiler."""
+    """Compile the client and return its path, or None without a compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None

@@ -43,7 +43,7 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Give the values that are marked: powers of ten, or five steps."""
+        """Return the values of the ticks: powers of ten, or five steps."""
         if not self.logarithmic:
             return [self.low + (self.high - self.low) * n / 5 for n in range(6)]
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
@@ -55,7 +55,7 @@ class Axis:
 
 
 def lines(title: str, x: str, y: str, series: Mapping[str, Points], *, linear: str = "") -> str:
-    """Draw one line a series; `linear` names the axes that are not logarithmic: "xy"."""
+    """Return a plot with one line for each series; `linear` names the linear axes: "xy"."""
     drawn = {name: points for name, points in series.items() if points}
     xs = [point[0] for points in drawn.values() for point in points]
     ys = [point[1] for points in drawn.values() for point in points]

@@ -95,11 +95,11 @@ class Server(Process):
         return body
 
     def cpu(self) -> float:
-        """Tell what CPU time it used itself."""
+        """Return the CPU seconds of the process itself."""
         return machine.cpu_seconds(self.pid)
 
     def cpu_with_workers(self) -> float:
-        """Tell what CPU time it and all that it started used."""
+        """Return the CPU seconds of the process and all its descendants."""
         return sum(map(machine.cpu_seconds, machine.family(self.pid)))
 
     def memory(self) -> int:
@@ -177,7 +177,7 @@ def measure(
     cores: machine.Cores,
     at_begin: Callable[[], object] = lambda: None,
 ) -> Sample:
-    """Have the client watch `server`, and see what that takes; tell when it begins to count."""
+    """Run the client against `server` and measure both; `at_begin` is called when counting starts."""
     sample = Sample()
     with Client(program, server.port, watch, cores.client) as client:
         opened, opening = client.read("opened")

@@ -45,14 +45,14 @@ class Service:
         raise BenchmarkError("the session does not move")
 
     def wait_for_end(self, session_id: str, within: float) -> dict[str, Any]:
-        """Give the last snapshot of a session."""
+        """Return the last snapshot of a session."""
         until = time.monotonic() + within
         while time.monotonic() < until:
             snapshot = self.snapshot(session_id)
             if snapshot["end_time"] is not None:
                 return snapshot
             time.sleep(POLL)
-        raise BenchmarkError(f"the session took longer than {within:g} s")
+        raise BenchmarkError(f"the session timed out after {within:g} s")
 
 
 def stream_path(session_id: str) -> str:

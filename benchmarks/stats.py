@@ -40,7 +40,7 @@ class Histogram:
         self.counts.update(other.counts)
 
     def quantile(self, q: float) -> float:
-        """Give the duration that a share `q` of all do not exceed; NaN where there is none."""
+        """Return the quantile `q` of the durations; NaN without any."""
         left = max(1, math.ceil(q * self.total))
         for bucket, count in sorted(self.counts.items()):
             left -= count
@@ -50,16 +50,16 @@ class Histogram:
 
 
 def bucket_of(seconds: float) -> int:
-    """Tell in which bucket a duration falls."""
+    """Return the bucket of a duration."""
     return int(math.log(seconds / SMALLEST) / math.log(BUCKET)) if seconds > SMALLEST else 0
 
 
 def middle_of(bucket: int) -> float:
-    """Give the duration that stands for a bucket."""
+    """Return the duration that represents a bucket."""
     return float(SMALLEST * BUCKET ** (bucket + 0.5))
 
 
 def spread(values: Sequence[float]) -> float:
-    """Tell how far repeats lie apart: the widest distance from the median, as a share of it."""
+    """Return the spread of repeats: the largest distance from the median, as a share of it."""
     centre = median(values)
     return max(abs(value - centre) for value in values) / centre if centre else 0.0

@@ -39,5 +39,5 @@ async def take_in(name: str) -> dict[str, str]:
 
 @app.exception_handler(IngestError)
 async def refuse(_: Request, error: IngestError) -> JSONResponse:
-    """Answer with the status that the service itself would use."""
+    """Return a response with the status that the service itself uses."""
     return JSONResponse({"detail": str(error)}, error.status)

@@ -17,7 +17,7 @@ def count_lines(path: Path) -> Outcome:
 
 
 async def ask_elsewhere(path: Path) -> dict[str, str]:
-    """Ask another service: this mostly waits, so it runs on the event loop."""
+    """Call another service: this mostly waits, so it runs on the event loop."""
     await asyncio.sleep(0.01)
     return {"answer": f"{path.name} is known"}
 

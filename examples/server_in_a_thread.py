@@ -1,4 +1,4 @@
-"""uvicorn in a thread of a larger program, where no signal reaches it."""
+"""A uvicorn server in a thread of a larger program, where no signal reaches it."""
 
 import contextlib
 import threading

@@ -35,7 +35,7 @@ def text(name: str) -> str:
 
 
 def words(name: str) -> set[str]:
-    """Give what is set as code in a document, whole and in its parts."""
+    """Return each code span of a document, whole and in its parts."""
     spans = CODE.findall(text(name))
     return {*spans, *(part for span in spans for part in re.findall(r"[\w./{}-]+", span))}
 
@@ -46,7 +46,7 @@ def routes() -> Iterator[str]:
 
 
 def flags(command: str) -> set[str]:
-    """Ask the command line itself for a command's flags."""
+    """Return the flags of a command, from its parser."""
     (commands,) = (
         action.choices
         for action in arguments.parser()._actions

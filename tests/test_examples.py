@@ -30,7 +30,7 @@ def run(folder: Path, example: str) -> str:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_example_is_shown_as_it_is(example: Path) -> None:
-    """What is shown is what is run by the tests, to the letter, under the file's name."""
+    """The documented code is the tested file, under the file's name."""
     block = f"```python\n{example.read_text('utf-8')}```\n"
     assert block in DOCUMENT
     before = DOCUMENT[: DOCUMENT.index(block)]
@@ -38,7 +38,7 @@ def test_example_is_shown_as_it_is(example: Path) -> None:
 
 
 def test_no_other_code_is_shown() -> None:
-    """A block of Python that is no example's would be run by nobody."""
+    """Each block of Python in the document is the code of an example that a test runs."""
     assert DOCUMENT.count("```python\n") == len(EXAMPLES)
 
 
@@ -52,7 +52,7 @@ def test_processors_count_what_they_say(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 def test_sessions_are_started_watched_and_cancelled_from_python(tmp_path: Path) -> None:
-    """Without any server a program starts sessions, sees them through, is told what is wrong."""
+    """Without a server a program starts sessions, waits for their end, and gets their errors."""
     printed = run(tmp_path, "from_python.py").splitlines()
     assert "completed 3 of 3" in printed
     assert any(line.startswith(("cancelled", "completed")) for line in printed[-4:])

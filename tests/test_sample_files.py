@@ -95,7 +95,7 @@ def test_without_pillow_all_photos_are_png(
 
 
 def test_folder_in_use_is_left_alone(script: ModuleType, tmp_path: Path) -> None:
-    """A second run, or a wrong argument, writes nothing among someone's files and says so."""
+    """A second run, or a wrong argument, exits with a message and writes nothing."""
     (tmp_path / "mine").touch()
     command = [sys.executable, str(SCRIPT), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -104,7 +104,7 @@ def test_folder_in_use_is_left_alone(script: ModuleType, tmp_path: Path) -> None
 
 
 def test_script_says_what_it_wrote(tmp_path: Path) -> None:
-    """Run by hand it makes the folder, and tells how much is in it."""
+    """Run by hand it creates the folder, and prints how much is in it."""
     command = [sys.executable, str(SCRIPT), str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"{len(tree(tmp_path / 'new'))} files, ")

@@ -105,6 +105,6 @@ def _ingest(bench: Bench, tree: Path, watchers: int) -> Ingest:
 
 
 def seconds_of(snapshot: Mapping[str, Any]) -> float:
-    """Tell how long a finished session took, from its request to its last file."""
+    """Return the seconds of a finished session, from its request to its last file."""
     begun, ended = (datetime.fromisoformat(snapshot[f"{end}_time"]) for end in ("start", "end"))
     return (ended - begun).total_seconds()

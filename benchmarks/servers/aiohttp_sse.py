@@ -1,4 +1,4 @@
-"""aiohttp-sse, as its chat example shows: a queue a client."""
+"""The library aiohttp-sse, used as in its chat example: a queue for each client."""
 
 import asyncio
 

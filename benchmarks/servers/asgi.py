@@ -1,4 +1,4 @@
-"""uvicorn around a contender that is an ASGI application, with the fan-out beside it."""
+"""A uvicorn server around a contender that is an ASGI application, with the fan-out beside it."""
 
 import asyncio
 import importlib

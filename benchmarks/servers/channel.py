@@ -10,7 +10,7 @@ from sse.types import Receive, Scope, Send
 
 
 class Turn:
-    """The last of a channel's subscribers: when it is told, all others have been."""
+    """The last of a channel's subscribers: when it is notified, all others have been."""
 
     def __init__(self) -> None:
         self._over = asyncio.Event()

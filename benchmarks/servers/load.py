@@ -32,7 +32,7 @@ class Target(Protocol):
     """A contender's fan-out."""
 
     def count(self) -> int:
-        """Tell how many follow."""
+        """Return the number of subscribers."""
 
     def publish(self, event: str) -> None:
         """Send `event` to all."""
@@ -87,7 +87,7 @@ async def _emit_by_turns(target: Target) -> None:
 
 
 class Inbox(asyncio.Queue[str]):
-    """The queue of one client; `task_done` tells that the last event taken was sent."""
+    """The queue of one client; `task_done` means that the last event taken was sent."""
 
     def __init__(self, done: Callable[[], None]) -> None:
         super().__init__()

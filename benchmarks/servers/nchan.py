@@ -1,4 +1,4 @@
-"""nchan, a module of nginx in C (https://nchan.io), in one process, and who publishes beside it."""
+"""The nginx module nchan (https://nchan.io) in one process, with a publisher beside it."""
 
 import http.client
 import os
@@ -56,7 +56,7 @@ def main() -> None:
         encoding="ascii",
     )
     subprocess.Popen([sys.executable, "-m", __spec__.name, folder, *sys.argv[1:]])
-    # In one process it frees something twice at its end, and says so.
+    # In one process it frees memory twice when it exits, and logs that.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     os.execvp("nginx", ["nginx", "-p", folder, "-c", str(path)])
 
@@ -83,7 +83,7 @@ def _events(rate: float) -> Iterator[str]:
 
 
 def _ask(connection: http.client.HTTPConnection, method: str, event: str | None = None) -> int:
-    """Send a request to the channel; its answer tells how many subscribers there are."""
+    """Send a request to the channel; return the number of subscribers from the answer."""
     try:
         connection.request(method, "/publish", event, {"Accept": "text/plain"})
         answer = connection.getresponse().read().decode()

@@ -24,7 +24,7 @@ TICK = 0.001
 
 
 def pace(seconds: float, busy: bool, path: Path) -> None:
-    """Take `seconds` for a file."""
+    """Sleep `seconds` for each file."""
     del path
     if not busy:
         time.sleep(seconds)

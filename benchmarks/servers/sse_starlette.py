@@ -1,4 +1,4 @@
-"""sse-starlette, as its documentation shows a broadcast: a queue and a generator a client."""
+"""The library sse-starlette, used as in its documentation: a queue and a generator a client."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -56,7 +56,7 @@ def test_session_is_followed_to_its_end() -> None:
 
 
 def test_broken_connection_is_taken_up_where_it_was() -> None:
-    """The next connection names the last event, after as long as the server wishes."""
+    """The next connection sends Last-Event-ID, after the reconnection time of the server."""
     pauses: list[float] = []
     with scripted(
         stream(snapshot(done=1), retry=2500), answer("502 Bad Gateway"), b"", stream(DONE, first=2)

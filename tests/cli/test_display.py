@@ -54,7 +54,7 @@ def test_json_is_a_line_for_each_snapshot() -> None:
 
 
 def test_failed_file_is_shown_once() -> None:
-    """Snapshots repeat their errors; people are told of each once."""
+    """Snapshots repeat their errors; each error is printed once."""
     display = Remembered()
     follower = SessionPrinter(display)
     follower.snapshot(snapshot(errors=[error(1, "a")]))
@@ -63,7 +63,7 @@ def test_failed_file_is_shown_once() -> None:
 
 
 def test_errors_between_snapshots_are_asked_for() -> None:
-    """Of errors that went by between two snapshots the number of the last one known is told."""
+    """If errors are missing between two snapshots, the number of the last known one is returned."""
     follower = SessionPrinter(Remembered())
     follower.snapshot(snapshot(errors=[error(1)]))
     late = snapshot(errors=[error(n) for n in range(1, 31)], total=100)

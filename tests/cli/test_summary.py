@@ -30,7 +30,7 @@ def test_session_is_summarized(given: dict[str, object], words: str) -> None:
     ],
 )
 def test_exit_status(given: dict[str, object], status: int) -> None:
-    """A script can tell: all done, some not, broken off."""
+    """The exit status distinguishes all done, some failed, and error."""
     assert exit_status(given) == status
 
 

@@ -5,7 +5,7 @@ import signal
 
 def pytest_configure() -> None:
     """
-    Take Ctrl-C as in a terminal, whatever started the tests.
+    SIGINT interrupts as in a terminal, however the tests were started.
 
     A shell has its background jobs ignore it, and programs that they start inherit that.
     """

@@ -161,7 +161,7 @@ def test_output_that_nobody_reads_ends_it_quietly(tmp_path: Path) -> None:
 
 
 def test_watch_outlives_its_server(tmp_path: Path) -> None:
-    """The server is killed and comes back; who watches sees the end, and each failure once."""
+    """The server is killed and restarted; `watch` prints the end, and each failure once."""
     files(tmp_path, 40, "60")
     (tmp_path / "inbox" / "20.txt").write_text("0 bad")
     settings = {"INGEST_PROCESSOR": PROCESSOR, "INGEST_WORKERS": "1", "INGEST_RETRY": "100"}

@@ -33,13 +33,13 @@ PORT = "8000"
 
 @pytest.mark.parametrize("file", sorted(DEPLOY.iterdir()), ids=lambda file: file.name)
 def test_document_shows_the_file(file: Path) -> None:
-    """What is read is what was tested, to the letter."""
-    shown = re.sub("^(?=.)", "    ", file.read_text(), flags=re.MULTILINE)
-    assert f"\n\n{shown}\n" in DOCUMENT
+    """The documented configuration is the tested file."""
+    indented = re.sub("^(?=.)", "    ", file.read_text(), flags=re.MULTILINE)
+    assert f"\n\n{indented}\n" in DOCUMENT
 
 
 def test_document_names_the_changes_for_a_prefix() -> None:
-    """What the tests change for a prefix is what the reader is told to change."""
+    """What the tests change for a prefix is what the document says to change."""
     for changes in KEPT.values():
         for old, new in changes.items():
             assert f"`{old}` | `{new}`" in DOCUMENT
@@ -170,7 +170,7 @@ def test_reload_goes_on_with_the_sessions(tmp_path: Path) -> None:
     source.touch()
 
     def reloads() -> bool:
-        source.touch()  # again and again, as the first time that it is seen is no change
+        source.touch()  # repeatedly: the first look at the file does not count as a change
         return "Reloading" in upstream.log
 
     upstream = Upstream(tmp_path / "service", "--reload", "--reload-dir", str(source.parent))

@@ -63,7 +63,7 @@ def begin(server: Server, prefix: str = "/ingest", **fields: Any) -> Any:
 
 
 def check_flow(server: Server, stream_url: str) -> None:
-    """See a stream move while its files do, and end after the last of them."""
+    """Check that a stream moves while its files do, and ends after the last of them."""
     with stream(server, stream_url) as watching:
         read_until(watching, b'"status":"processing"')
         for n in range(FILES):
@@ -75,7 +75,7 @@ def check_flow(server: Server, stream_url: str) -> None:
 
 
 def check_addresses(server: Server, prefix: str = "/ingest", outer: str = "") -> None:
-    """See that what is given out has the prefixes, `outer` being the one that a proxy strips."""
+    """Check that the returned URLs have the prefixes, `outer` being the one that a proxy strips."""
     snapshot = begin(server, prefix, pattern="none")
     below = f"/api/ingest/status/{snapshot['session_id']}"
     assert snapshot["status_url"] == outer + prefix + below
@@ -88,14 +88,14 @@ def check_addresses(server: Server, prefix: str = "/ingest", outer: str = "") ->
 
 
 def head(server: Server, path: str, headers: str = "", method: str = "GET") -> bytes:
-    """Give an answer's first lines."""
+    """Return the first lines of a response."""
     with server.connect() as connection:
         connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
         return read_until(connection, b"\r\n\r\n").lower()
 
 
 def check_leaving(server: Server, stream_url: str, health: str = "/ingest/healthz") -> None:
-    """See that a client that leaves a silent stream is forgotten, and the other is not."""
+    """Check that a client that leaves a silent stream is removed, and another one is not."""
     staying, leaving = (stream(server, stream_url) for _ in range(2))
     for watching in (staying, leaving):
         read_until(watching, b"\n\n")
@@ -104,7 +104,7 @@ def check_leaving(server: Server, stream_url: str, health: str = "/ingest/health
 
 
 def check_return(server: Server, stream_url: str) -> None:
-    """See that a client that has missed nothing is answered at once, though there is no event."""
+    """Check that a client that missed nothing gets the headers at once, without an event."""
     status = head(server, stream_url.replace("/stream/", "/status/"))
     newest = status.partition(b'etag: "')[2].partition(b'"')[0].decode()
     with stream(server, stream_url, f"Last-Event-ID: {newest}\r\n") as watching:
@@ -113,7 +113,7 @@ def check_return(server: Server, stream_url: str) -> None:
 
 
 def check_end(server: Server, stream_url: str, number: int = signal.SIGTERM) -> None:
-    """See that a signal ends streams cleanly, and the server and its workers with them."""
+    """Check that a signal ends streams cleanly, and then the server and its workers."""
     with stream(server, stream_url) as watching:
         read_until(watching, b"\n\n")
         assert server.stop(number) < GONE_WITHIN, server.log
@@ -157,7 +157,7 @@ def test_host_without_any_lifespan_leaves_nothing(tmp_path: Path) -> None:
 def test_prefix_of_a_proxy_is_in_front_of_the_mount(
     tmp_path: Path, host: str, flags: tuple[str, ...]
 ) -> None:
-    """Whoever is told of the path that a proxy strips, clients are given it and the mount's."""
+    """URLs contain the prefix that a proxy strips and the mount, wherever each is configured."""
     with hosting(tmp_path, f"tests.support.hosts:{host}", *flags) as server:
         check_addresses(server, outer="/api")
 
@@ -199,7 +199,7 @@ def test_cors_of_the_host_and_of_the_service_agree(tmp_path: Path) -> None:
 
 
 def test_error_of_the_service_is_the_hosts_answer(tmp_path: Path) -> None:
-    """What the host's code is told by an exception, its client is told by the right status."""
+    """An exception of the service in the host's code becomes the right status for its client."""
     with hosting(tmp_path, "fastapi_app:app") as server:
         assert server.ask("POST", "/folders/nowhere")[0] == 404
 

@@ -67,14 +67,14 @@ def site(
 
 
 def own_http2(folder: Path) -> list[str]:
-    """Give the flags with which uvicorn speaks HTTP/2 to browsers itself."""
+    """Return the flags with which uvicorn speaks HTTP/2 to browsers itself."""
     chain, key = certificate(folder)
     files = ["--ssl-certfile", str(chain), "--ssl-keyfile", str(key)]
     return ["--http", "zttp", "--http2", "--timeout-keep-alive", "1", *files]
 
 
 def is_plain(site: Site) -> bool:
-    """Tell whether the proxy tells the service nothing of the browser."""
+    """Return whether the proxy forwards nothing about the browser."""
     return site.front.folder.name.startswith("plain")
 
 
@@ -206,7 +206,7 @@ def test_twenty_tabs_share_one_connection(site: Site) -> None:
 
 
 def test_restart_of_the_service_loses_nothing(site: Site) -> None:
-    """A client that does as EventSource does goes on where it was, and is told the end."""
+    """A client that behaves like EventSource resumes where it was, and receives the end."""
     session = site.begin("restarted", 4)
     site.go("restarted", 2)
     seen: list[Any] = []

@@ -46,7 +46,7 @@ def with_files(folder: Path, files: int = 3) -> Path:
 
 
 def unchunked(raw: bytes) -> bytes:
-    """Give what was sent in chunks, whose last one has to be there."""
+    """Return the decoded chunked body; its last chunk is required."""
     head, _, rest = raw.partition(b"\r\n\r\n")
     assert b"transfer-encoding: chunked" in head.lower()
     body = b""

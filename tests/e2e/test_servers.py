@@ -45,7 +45,7 @@ HELD = {"INGEST_PROCESSOR": "tests.support.slow:wait", "INGEST_WORKERS": "1"}
 def serving(
     folder: Path, command: Sequence[str], settings: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Serve some files by a command that is told its port."""
+    """Serve some files with a command that takes the port."""
     letters = folder / "inbox" / "letters"
     letters.mkdir(parents=True)
     for n in range(FILES):
@@ -82,14 +82,14 @@ def is_running(pid: int) -> bool:
 
 
 def abort(connection: socket.socket) -> None:
-    """Go as a client goes whose machine was switched off: by a reset."""
+    """Close the connection by a reset, like a machine that is switched off."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_session_is_followed_to_its_end(tmp_path: Path, name: str) -> None:
-    """Started, streamed, read again and told 204: by the letter of ASGI, all servers do."""
+    """Start, stream, resume and 204 work on every ASGI server."""
     with serving(tmp_path, SERVERS[name]) as server:
         session_id = server.start()
         with server.stream(session_id) as watching:
@@ -176,7 +176,7 @@ def test_reload_ends_streams_and_goes_on_with_the_session(tmp_path: Path) -> Non
 
 
 def test_workers_of_uvicorn_are_one_too_many(tmp_path: Path) -> None:
-    """One process owns a database: the second says so in one line, and nothing is left behind."""
+    """One process owns a database: a second one exits with one line and leaves nothing behind."""
     (tmp_path / "inbox").mkdir()
     command = ["uvicorn", "app:app", "--workers", "2", "--port", str(free_port())]
     server = Server(tmp_path, command)

@@ -51,7 +51,7 @@ def node(url: str) -> list[Any]:
 
 
 def test_all_clients_see_progress_and_the_same_end(server: Server) -> None:
-    """curl, httpx-sse and Node's EventSource agree with the status, and none sees it go back."""
+    """The clients curl, httpx-sse and eventsource agree with the status, and none sees it go back."""
     server.files("some", 400, says="10")
     session = server.begin("some")
     url = f"{server.url}api/ingest/stream/{session}"
@@ -69,7 +69,7 @@ def test_all_clients_see_progress_and_the_same_end(server: Server) -> None:
 
 
 def test_a_finished_session_streams_its_end_and_then_nothing(server: Server) -> None:
-    """Who comes late gets the last snapshot and the end; who comes again is told 204."""
+    """A late client gets the last snapshot and the end; a reconnection gets 204."""
     server.files("few", 3)
     session = server.begin("few")
     url = f"{server.url}api/ingest/stream/{session}"

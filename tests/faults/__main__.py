@@ -93,7 +93,7 @@ def run(name: str, options: Options, folder: Path | None) -> Iterator[Row]:
             log = bench.folder / "server.log"
             said = log.read_text(errors="replace")[-3000:] if log.exists() else "nothing"
             trace = "".join(traceback.format_exception(error))
-            yield Row(name, "broke off", [f"{trace}\nthe server said: {said}"])
+            yield Row(name, "failed", [f"{trace}\nthe server said: {said}"])
 
 
 def parse() -> argparse.Namespace:

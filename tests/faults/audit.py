@@ -31,7 +31,7 @@ class Audit:
 
 def audit(server: Server, session_id: str, tree: Tree) -> Audit:
     """
-    Compare all that is known of a session that is at its end.
+    Compare all that is known of a finished session.
 
     A completed session has each file of the tree once, with the outcome that it deserves; a
     cancelled or failed one has no file twice, and exactly as many as it counted.
@@ -63,7 +63,7 @@ def report(server: Server, session_id: str) -> list[dict[str, Any]]:
 
 
 def errors(server: Server, session_id: str) -> list[dict[str, Any]]:
-    """Give all errors, asked for a page at a time."""
+    """Return all errors, requested a page at a time."""
     found: list[dict[str, Any]] = []
     while True:
         after = found[-1]["n"] if found else 0
@@ -92,7 +92,7 @@ def copy(database: Path) -> sqlite3.Connection:
 
 
 def recorded(connection: sqlite3.Connection, session_id: str) -> tuple[str, bool, int, int]:
-    """Tell of a session its status, whether it is to be cancelled, and files found and recorded."""
+    """Return a session's status, its cancellation, and its files found and recorded."""
     number, status, cancelled = connection.execute(
         "SELECT number, status, cancelled FROM sessions WHERE id = ?", (session_id,)
     ).fetchone()

@@ -131,7 +131,7 @@ def _vanish(server: Server, session_id: str, stack: contextlib.ExitStack) -> int
     if network is None:
         return 0
     _start_clients(network.prefix, network.server_address, server, session_id, stack)
-    network.cut()
+    network.drop_packets()
     return 10
 
 

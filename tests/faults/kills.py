@@ -21,7 +21,7 @@ MANY_SESSIONS = 5
 
 @dataclass
 class Watched:
-    """A session of this harness, and those who watch it."""
+    """A session of this harness, and its watchers."""
 
     id: str
     tree: Tree
@@ -115,7 +115,7 @@ class Kills:
     _restoring = _several
 
     def _look(self, phase: str) -> None:
-        """See on the dead server's disk what it was at, and that no one was told more than is."""
+        """Check that the dead server's disk holds everything that a watcher had received."""
         with closing(copy(self.server.database)) as connection:
             states = []
             for session in self.sessions:
@@ -130,7 +130,7 @@ class Kills:
         self.struck["several at once"] += len(states) > 1
 
     def settle(self) -> Row:
-        """Let all sessions end, and audit each."""
+        """Wait for the end of all sessions, and audit each."""
         lost = twice = events = reconnections = back = 0
         ends: Counter[str] = Counter()
         for session in self.sessions:

@@ -81,7 +81,7 @@ def many_events(bench: Bench) -> Iterator[Row]:
         plot(bench.options.plots / "memory-events.svg", title, {"100 streams": samples})
     row = Row(
         f"{events:,} events to {STREAMS} streams, {STALLED} of them never read",
-        f"RSS {_range(samples)} MB; {crowd.cut} stalled clients were cut and came back; "
+        f"RSS {_range(samples)} MB; {crowd.aborted} stalled clients were aborted and came back; "
         f"{crowd.received / 1e6:,.0f} MB were read",
     )
     row.check(events >= bench.options.events, f"only {events} events")
@@ -99,7 +99,7 @@ class Crowd(threading.Thread):
     def __init__(self, server: Server, session_id: str) -> None:
         super().__init__(daemon=True)
         self.received = 0
-        self.cut = 0
+        self.aborted = 0
         self._server = server
         self._path = f"stream/{session_id}"
         self._leaving = threading.Event()
@@ -137,7 +137,7 @@ class Crowd(threading.Thread):
             # A connection that was cut looks open from here as long as nothing is read.
             self._stalled.popleft().close()
             self._stalled.append(self._join(4096))
-            self.cut += 1
+            self.aborted += 1
 
 
 def _range(samples: Samples) -> str:
@@ -146,7 +146,7 @@ def _range(samples: Samples) -> str:
 
 
 def _rise(samples: Samples) -> float:
-    """Give the MB by which memory at the end is above that after the first quarter."""
+    """Return the MB by which memory at the end is above that after the first quarter."""
     quarter = max(1, len(samples) // 4)
     early = median(value for _, value in samples[quarter : 2 * quarter] or samples)
     late = median(value for _, value in samples[-quarter:])

@@ -1,4 +1,4 @@
-"""A network of our own, to drop a client's packets in: it vanishes, and never says so."""
+"""A network of our own, to drop a client's packets in: it vanishes without a FIN or RST."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ class Network:
         """What to put before a command that is to run there."""
         return ["ip", "netns", "exec", self.name]
 
-    def cut(self) -> None:
+    def drop_packets(self) -> None:
         """Drop all packets from now on, both ways."""
         _ip("link", "set", self.cable, "down")
 

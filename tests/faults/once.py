@@ -101,7 +101,7 @@ def _cancel(server: Server, tree: Tree) -> Row:
         f"{second.status} and changes nothing",
     )
     row.check((first.status, second.status) == (202, 200), f"{first.status}, {second.status}")
-    row.check(seconds < 2 and final["status"] == "cancelled", "not at its end in 2 s")
+    row.check(seconds < 2 and final["status"] == "cancelled", "not finished in 2 s")
     row.check(final == second.json == server.snapshot(session_id), "the second changed it")
     row.check(result.twice == 0, f"{result.twice} twice")
     row.failures += result.wrong + watcher.violations

@@ -50,7 +50,7 @@ def _time(server: Server) -> float:
 
 
 def _shares(server: Server, sessions: list[str]) -> list[int]:
-    """Give the files that each session which runs all the time had in the same time."""
+    """Return the files that each long-running session processed in the same time."""
     before = [server.snapshot(each) for each in sessions]
     time.sleep(SHARE_SECONDS)
     after = [server.snapshot(each) for each in sessions]

@@ -9,7 +9,7 @@ COLOURS = ("#1663c7", "#c2410c", "#15803d")
 
 
 def plot(path: Path, title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    """Draw each line's points (x, y), from zero on both axes."""
+    """Return a plot of each line's points (x, y), from zero on both axes."""
     right = max((x for line in lines.values() for x, _ in line), default=1) or 1
     top = 1.25 * max((y for line in lines.values() for _, y in line), default=1) or 1
 

@@ -1,4 +1,4 @@
-"""What is done with files here: mostly what the service does, and harm where the name says so."""
+"""Processors: mostly the built-in one, and one that does harm for each name that says harm."""
 
 import asyncio
 import ctypes
@@ -29,7 +29,7 @@ def process(path: Path) -> Outcome:
 
 
 def slow(path: Path) -> Outcome:
-    """Take a while over each file."""
+    """Sleep for a while on each file."""
     time.sleep(0.02)
     return process(path)
 
@@ -58,7 +58,7 @@ async def instant(path: Path) -> None:
 
 
 async def steady(path: Path) -> None:
-    """Take a moment over each file: a steady flow of events, on a server that is mostly idle."""
+    """Sleep for a moment on each file: a steady flow of events, on a server that is mostly idle."""
     if path.name.startswith("bad"):
         raise ValueError("bad on purpose")
     await asyncio.sleep(0.05)

@@ -66,7 +66,7 @@ def is_root() -> bool:
 
 
 def skip(fault: str, why: str) -> Row:
-    """Say what cannot be done here; in CI, where it has to be possible to root, that fails."""
+    """Report what cannot be run here; in CI, which runs as root, that is a failure."""
     row = Row(fault, why, skipped=True)
     row.check(not ("CI" in os.environ and is_root()), f"not possible in CI: {why}")
     return row

@@ -107,7 +107,7 @@ class Server:
         self._process.wait()
 
     def stop(self, limit: float = 20.0) -> float:
-        """Ask it to end, and give the seconds it took; after `limit` it is killed."""
+        """Send SIGTERM and return the seconds until the exit; after `limit` send SIGKILL."""
         assert self._process is not None
         begun = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
@@ -118,7 +118,7 @@ class Server:
         return time.monotonic() - begun
 
     def said(self) -> str:
-        """Give what this life wrote to its log."""
+        """Return the log of the present process."""
         with self.log.open("rb") as log:
             log.seek(self._said_before)
             return log.read().decode(errors="replace").strip()
@@ -167,7 +167,7 @@ class Server:
         return self.ask("POST", f"/api/ingest/cancel/{session_id}")
 
     def wait_end(self, session_id: str, limit: float = 120.0) -> dict[str, Any]:
-        """Poll until the session is at its end, and give its last snapshot."""
+        """Poll until the session is finished, and return its last snapshot."""
         until = time.monotonic() + limit
         while (snapshot := self.snapshot(session_id))["end_time"] is None:
             assert time.monotonic() < until, f"no end after {limit:g} s: {snapshot}"
@@ -179,12 +179,12 @@ class Server:
         return streams
 
     def rss(self) -> int:
-        """Give the bytes of memory that the server's own process has."""
+        """Return the resident memory of the server's own process in bytes."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def wal(self) -> int:
-        """Give the bytes of the write-ahead log."""
+        """Return the size of the write-ahead log in bytes."""
         with contextlib.suppress(FileNotFoundError):
             return self.database.with_name(self.database.name + "-wal").stat().st_size
         return 0

@@ -19,7 +19,7 @@ RECONNECT_SECONDS = 0.02
 
 class Watcher(threading.Thread):
     """
-    Follows one session's stream, reconnecting with `Last-Event-ID`, until it is told to stop.
+    Follows one session's stream, reconnecting with `Last-Event-ID`, until `stop`.
 
     Everything that a person watching must never see is noted in `violations`.
     """
@@ -101,7 +101,7 @@ class Watcher(threading.Thread):
 
 
 def went_back(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Say what of a session went back from one snapshot to a later one."""
+    """Return what went back from one snapshot of a session to a later one."""
     found = [
         f"{name} went back from {before[name]} to {after[name]}"
         for name in ("progress", "processed_files", "total_files")
@@ -122,7 +122,7 @@ def went_back(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def connect(host: str, port: int, path: str, *, buffer: int | None = None) -> socket.socket:
-    """Ask for something, and read nothing of it."""
+    """Send a request, and read nothing of the response."""
     client = socket.socket()
     if buffer is not None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)

@@ -101,13 +101,13 @@ def complete(page: Page) -> None:
 
 
 def count(page: Page, kind: str) -> int:
-    """Give the number of files that are done, skipped, failed or left."""
+    """Return the number of files that are done, skipped, failed or left."""
     return int(page.locator(f'[data-count="{kind}"]').inner_text().replace(",", ""))
 
 
 def longest_task(trace: bytes) -> float:
     """
-    Give the CPU time, in milliseconds, of the longest task of a page's main thread.
+    Return the CPU time, in milliseconds, of the longest task of a page's main thread.
 
     CPU time, as a machine that is busy with the server's workers holds up any task.
     """
@@ -133,14 +133,14 @@ new MutationObserver(() => {
 
 
 def bar_went_back(page: Page) -> bool:
-    """Tell whether the bar was seen to go back; the page must have had WATCH_BAR."""
+    """Return whether the bar ever went back; the page needs WATCH_BAR."""
     percents: list[int] = page.evaluate("window.percents")
     assert percents, "the bar was not watched"
     return percents != sorted(percents)
 
 
 def serious(page: Page) -> list[str]:
-    """Give what axe-core finds to be serious or worse."""
+    """Return the violations that axe-core rates as serious or worse."""
     axe = Path(need("axe-core/axe.min.js")).read_text()
     page.evaluate(axe)
     result: dict[str, Any] = page.evaluate("() => axe.run(document)")

@@ -8,12 +8,12 @@ LONGER_THAN_A_BATCH = 0.03
 
 
 def permits(root: Path, folder: str) -> Path:
-    """Give where a test leaves a file for each one of `folder` that may be done."""
+    """Return the folder in which a test creates a file for each permitted file of `folder`."""
     return root.parent / "permits" / folder
 
 
 def permit(root: Path, folder: str, files: int) -> None:
-    """Let so many more files be done, in whichever order they were found."""
+    """Permit `files` more files, in any order."""
     place = permits(root, folder)
     place.mkdir(parents=True, exist_ok=True)
     for _ in range(files):
@@ -21,7 +21,7 @@ def permit(root: Path, folder: str, files: int) -> None:
 
 
 def wait_for_permit(path: Path) -> None:
-    """Take one permit, as soon as there is one; no file shares its report with the next."""
+    """Wait for a permit and use it; each file is a batch of its own."""
     time.sleep(LONGER_THAN_A_BATCH)
     place = permits(path.parents[1], path.parent.name)
     while True:

@@ -35,7 +35,7 @@ def forgetful() -> Starlette:
 
 
 def below_its_own_root_path() -> FastAPI:
-    """Say below which path a proxy serves the host, as FastAPI's manual has it."""
+    """Set the path below which a proxy serves the host, as FastAPI documents it."""
     mounted = ingest()
 
     @asynccontextmanager

@@ -14,7 +14,7 @@ DEADLINE = 20.0
 
 
 def trusting() -> ssl.SSLContext:
-    """Give a context for a certificate that nobody vouches for."""
+    """Return a context that accepts a self-signed certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -62,7 +62,7 @@ class Http2:
         self._flush()
 
     def read(self, seconds: float = DEADLINE) -> bool:
-        """Take what has come, or comes within the time; False if nothing does."""
+        """Receive what arrives within the time; return False if nothing does."""
         self._socket.settimeout(max(seconds, 0.001))
         try:
             data = self._socket.recv(65_536)

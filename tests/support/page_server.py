@@ -17,7 +17,7 @@ DEADLINE = 20.0
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -91,9 +91,9 @@ class Server:
         finally:
             connection.close()
 
-    def begin(self, folder: str, **wishes: object) -> str:
+    def begin(self, folder: str, **fields: object) -> str:
         """Start a session and give its id."""
-        snapshot = self.ask("POST", "/api/ingest/process", {"directory": folder, **wishes})
+        snapshot = self.ask("POST", "/api/ingest/process", {"directory": folder, **fields})
         identifier: str = snapshot["session_id"]
         return identifier
 
@@ -102,5 +102,5 @@ class Server:
         self.ask("POST", f"/api/ingest/cancel/{session}")
 
     def snapshot(self, session: str) -> Any:
-        """Give a session's snapshot."""
+        """Return a session's snapshot."""
         return self.ask("GET", f"/api/ingest/status/{session}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 def told(path: Path) -> dict[str, str]:
     """
-    Take as long as the file says, in milliseconds, and fail if it says so.
+    Sleep for the milliseconds that the file contains, or fail if it contains a failure.
 
     Raises:
         ValueError: the file asks for it.

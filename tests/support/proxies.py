@@ -51,7 +51,7 @@ def forwarding(port: int, *, prefix: str = "", buffers: bool = False) -> "Iterat
                 self.wfile.write(piece)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the output is the tests'."""
+            """Log nothing: the output belongs to the tests."""
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 128  # a browser asks for all scripts of the page at once
@@ -63,7 +63,7 @@ def forwarding(port: int, *, prefix: str = "", buffers: bool = False) -> "Iterat
 
 @contextmanager
 def cutting(port: int, after: float) -> "Iterator[str]":
-    """Pass bytes on to `port` and cut each connection `after` so many seconds."""
+    """Forward bytes to `port` and abort each connection after `after` seconds."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:

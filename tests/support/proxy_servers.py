@@ -36,7 +36,7 @@ PLAIN_NGINX = "server { listen 443 ssl http2; location / { proxy_pass http://127
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -153,11 +153,11 @@ class Site:
         return identifier
 
     def go(self, folder: str, files: int = 1) -> None:
-        """Let so many more files of a session be done."""
+        """Permit more files of a session."""
         permit(self.upstream.root, folder, files)
 
     def streams(self) -> int:
-        """Give how many streams the service has open."""
+        """Return the number of open streams of the service."""
         with self.client() as client:
             number: int = client.get("/healthz").json()["streams"]
             return number
@@ -176,7 +176,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """Put values in the place of others, each of which has to be there."""
+    """Return the text with each old value, which is required, replaced by its new one."""
     for old, new in values.items():
         assert old in text, f"{old!r} is not in the file"
         text = text.replace(old, new)

@@ -37,7 +37,7 @@ def run_in_no_time(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 async def settle() -> None:
-    """Let every task run until it waits for something that does not come by itself."""
+    """Run every task until it waits for something that does not come by itself."""
     for _ in range(SETTLE_ROUNDS):
         await asyncio.sleep(0)
 

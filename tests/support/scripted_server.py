@@ -11,7 +11,7 @@ DEADLINE = 10.0
 
 
 class Scripted:
-    """Answers each connection with the next of `answers`, raw bytes, and closes it."""
+    """A server that sends each connection the next of `answers`, raw bytes, and closes it."""
 
     def __init__(self, answers: Sequence[bytes]) -> None:
         self._answers = answers

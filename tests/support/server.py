@@ -84,7 +84,7 @@ class Server:
         return session_id
 
     def stream(self, session_id: str) -> socket.socket:
-        """Ask for a stream, and leave it to the caller to read."""
+        """Open a stream for the caller to read."""
         connection = self.connect()
         request = f"GET /api/ingest/stream/{session_id} HTTP/1.1\r\nHost: localhost\r\n\r\n"
         connection.sendall(request.encode())
@@ -161,5 +161,5 @@ def read_until(connection: socket.socket, wanted: bytes) -> bytes:
 
 
 def is_readable(connection: socket.socket) -> bool:
-    """Tell whether there is something to read, the end too."""
+    """Return whether there is something to read, the end included."""
     return bool(select.select([connection], [], [], 0)[0])

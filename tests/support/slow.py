@@ -6,12 +6,12 @@ from typing import Any
 
 
 def wait(path: Path) -> None:
-    """Take longer than any test."""
+    """Sleep for longer than any test."""
     time.sleep(60)
 
 
 async def tell_much(path: Path) -> dict[str, Any]:
-    """Fail at length, or succeed: what is told of it fills every buffer on the way to a client."""
+    """Fail with a long message, or succeed: the events fill every buffer before the client."""
     if path.stem.endswith("0"):
         raise ValueError("much to tell " * 1000)
     return {"much": "to tell " * 10_000}

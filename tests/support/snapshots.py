@@ -42,17 +42,17 @@ class Remembered:
     """A display that keeps what it was given."""
 
     def __init__(self) -> None:
-        self.shown: list[str] = []
+        self.displayed: list[str] = []
         self.failures: list[str] = []
 
     def snapshot(self, snapshot: Mapping[str, Any]) -> None:
-        self.shown.append(snapshot["status"])
+        self.displayed.append(snapshot["status"])
 
     def failed(self, file: str, message: str) -> None:
         self.failures.append(f"{file}: {message}")
 
     def lost(self, reason: str) -> None:
-        self.shown.append(f"lost: {reason}")
+        self.displayed.append(f"lost: {reason}")
 
     def close(self) -> None:
-        self.shown.append("closed")
+        self.displayed.append("closed")

@@ -10,7 +10,7 @@ MODULES = Path(__file__).parents[1] / "node_modules"
 
 
 def need(tool: str) -> str:
-    """Give the path of a command, or of a file below `tests/node_modules`."""
+    """Return the path of a command, or of a file below `tests/node_modules`."""
     bundled = MODULES / tool
     found = str(bundled) if bundled.exists() else shutil.which(tool, path=_path())
     if found is not None:

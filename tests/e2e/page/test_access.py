@@ -92,18 +92,18 @@ def test_axe_finds_nothing_serious(new_server: NewServer, open_tabs: OpenTabs, s
 
 @pytest.mark.parametrize("width", [320, 640, 1280])
 def test_large_numbers_stay_in_their_tiles(server: Server, open_tabs: OpenTabs, width: int) -> None:
-    """Eight digits are shown whole, however narrow the screen or wide the zoom."""
+    """Eight digits are displayed whole, however narrow the screen or wide the zoom."""
     server.files("large", 1)
     session = server.begin("large")
     page = open_tabs(viewport={"width": width, "height": 700}).open(f"{server.url}#{session}")
     complete(page)
-    shown = server.snapshot(session)
-    shown["stats"] |= {"done": 48_888_888, "skipped_existing": 48_888_888, "errors": 48_888_888}
-    shown |= {"processed_files": 3 * 48_888_888, "total_files": 4 * 48_888_888}
+    snapshot = server.snapshot(session)
+    snapshot["stats"] |= {"done": 48_888_888, "skipped_existing": 48_888_888, "errors": 48_888_888}
+    snapshot |= {"processed_files": 3 * 48_888_888, "total_files": 4 * 48_888_888}
     page.route(
         "**/stream/*",
         lambda route: route.fulfill(
-            content_type="text/event-stream", body=f"data: {json.dumps(shown)}\n\n"
+            content_type="text/event-stream", body=f"data: {json.dumps(snapshot)}\n\n"
         ),
     )
     page.reload()
@@ -114,7 +114,7 @@ def test_large_numbers_stay_in_their_tiles(server: Server, open_tabs: OpenTabs, 
 
 
 def look(page: Page) -> list[str]:
-    """Give what is wrong with the page as it stands."""
+    """Return the accessibility violations of the page."""
     faults = serious(page)
     if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
         faults.append("wider than the screen")

@@ -60,7 +60,7 @@ def test_proxy_that_cuts_every_second_is_survived(server: Server, open_tabs: Ope
 
 
 def test_browser_without_event_source_polls(server: Server, open_tabs: OpenTabs) -> None:
-    """Polling alone does it, and the badge says so."""
+    """Polling alone works, and the badge shows it."""
     server.files("old", 300, "20")
     page = open_tabs(script="delete window.EventSource;").open(
         f"{server.url}#{server.begin('old')}"
@@ -113,7 +113,7 @@ def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs, l
 
 
 def test_session_that_is_gone_says_so(server: Server, open_tabs: OpenTabs) -> None:
-    """An unknown session is no endless "connecting": it offers a new start."""
+    """An unknown session does not show "connecting" without end: it offers a new start."""
     page = open_tabs(faulty_network=True).open(f"{server.url}#nosuchsession")
     badge(page, "gone")
     page.locator("[data-notice] a").click()

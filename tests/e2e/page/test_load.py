@@ -44,7 +44,7 @@ def smooth(browser: Browser, page: Page) -> Iterator[None]:
     """
     Hold each task of the page's main thread below 50 ms while the block runs.
 
-    The page is open already: what Playwright puts into it at first is no part of it.
+    The page is open already: what Playwright puts into it at first does not count.
     """
     browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
     try:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_picked_folder_is_watched_to_the_end(server: Server, open_tabs: OpenTabs) -> None:
-    """From the picker to 100 % no reload is needed, and done and failed are told apart."""
+    """From the picker to 100 % no reload is needed, and done and failed are distinguished."""
     server.files("whole/inner", 297, "20")
     server.files("whole/inner", 3, "20 cannot be decoded", name="bad{}.txt")
     page = open_tabs(script=WATCH_BAR).open(server.url)
@@ -88,7 +88,7 @@ def test_outcomes_are_a_table_to_search_and_filter(server: Server, open_tabs: Op
 
 
 def test_retry_starts_a_session_of_the_failed_files(server: Server, open_tabs: OpenTabs) -> None:
-    """What failed can be tried again from where it is shown, once, even on a double click."""
+    """What failed can be tried again from where it is listed, once, even on a double click."""
     server.files("again", 5, "0 no")
     page = open_tabs().open(f"{server.url}#{server.begin('again')}")
     complete(page)
@@ -114,7 +114,7 @@ def test_double_click_on_start_starts_one_session(server: Server, open_tabs: Ope
 
 
 def test_eight_tabs_share_one_stream(server: Server, open_tabs: OpenTabs) -> None:
-    """Beyond the six connections of a browser all tabs stay live; the leader's end is no end."""
+    """Beyond the six connections of a browser all tabs stay live, also after the leader ends."""
     server.files("tabs", 4000, "20")
     session = server.begin("tabs")
     tabs = open_tabs()
@@ -272,7 +272,7 @@ def test_folders_show_what_is_below_them(server: Server, open_tabs: OpenTabs) ->
 
 
 def test_deep_folder_keeps_its_way_back_short(server: Server, open_tabs: OpenTabs) -> None:
-    """Of many folders the root and the last are shown; what is left out can be reached."""
+    """Of many folders the root and the last are displayed; what is left out can be reached."""
     server.files("one/two/three/four/five/six", 1)
     page = open_tabs().open(server.url)
     for name in ["one", "two", "three", "four", "five", "six"]:
@@ -283,7 +283,7 @@ def test_deep_folder_keeps_its_way_back_short(server: Server, open_tabs: OpenTab
 
 
 def test_enter_after_the_last_pattern_starts_nothing(server: Server, open_tabs: OpenTabs) -> None:
-    """Enter adds a pattern; one Enter too many is no wish to start."""
+    """Enter adds a pattern; a second Enter does not start."""
     page = open_tabs().open(server.url)
     page.locator(".folder").first.wait_for()
     posts: list[str] = []
@@ -354,9 +354,9 @@ def test_hostile_file_names_are_text(server: Server, open_tabs: OpenTabs) -> Non
     expect(page.locator("[data-rows] li")).to_have_count(len(names))
     page.locator("[data-report]").scroll_into_view_if_needed()
     expect(page.locator("[data-records] tr")).to_have_count(len(names))
-    shown = page.locator("[data-records]").inner_text()
-    assert "<img src=x onerror=alert(1)>" in shown
-    assert "line␊break␍" in shown
+    records = page.locator("[data-records]").inner_text()
+    assert "<img src=x onerror=alert(1)>" in records
+    assert "line␊break␍" in records
     assert "\u202e" not in page.locator("body").inner_text()
     assert page.locator("main img, main b, main i").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
