@@ -1,8 +1,8 @@
 """
 Text from inside a file, made safe to record.
 
-Such text was written by strangers: each text is bounded, free of NULs and of lone surrogates, and
-the number of texts of one file is bounded too.
+Such text was written by strangers: each text is bounded, ends at its first NUL, and has no
+control characters or lone surrogates. The number of texts of one file is bounded too.
 """
 
 import re
@@ -15,11 +15,14 @@ MAX_TEXTS = 32
 MAX_KEYWORD = 200
 MAX_KEYWORDS = 100
 
+# All control characters but tab, line feed and carriage return.
+_CONTROLS = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
 
 def clean_text(value: object, limit: int = MAX_TEXT) -> str:
-    """Return `value`, a str or bytes in an unknown encoding, as text of bounded length."""
+    """Return `value`, a str or bytes in an unknown encoding, as bounded text that ends at a NUL."""
     text = decode(value) if isinstance(value, bytes) else str(value)
-    text = text.replace("\0", "").strip()
+    text = _CONTROLS.sub("", text.partition("\0")[0]).strip()
     # JSON cannot hold lone surrogates.
     text = text[: limit + 1].encode("utf-8", "replace").decode()
     return text if len(text) <= limit else text[: limit - 1] + "…"

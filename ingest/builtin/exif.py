@@ -6,13 +6,13 @@ no sense is left out. Tags have the names of the standard, as `PIL.ExifTags.TAGS
 """
 
 import math
-import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from ingest.builtin.clean_text import clean_text
+from ingest.builtin.dates import iso_date
 
+_COMMENT = "UserComment"
 _TEXTS = {
     "ImageDescription": "description",
     "Make": "make",
@@ -20,7 +20,7 @@ _TEXTS = {
     "Artist": "artist",
     "Copyright": "copyright",
     "XPTitle": "title",
-    "UserComment": "user_comment",
+    _COMMENT: "user_comment",
     "LensModel": "lens",
 }
 _NUMBERS = {
@@ -29,24 +29,28 @@ _NUMBERS = {
     "ISOSpeedRatings": "iso",
     "FocalLength": "focal_length",
 }
-# Taken, digitised, changed, each with the tag of its offset from UTC; the first that is valid.
+# Taken, digitised, changed, each with its offset from UTC and its fraction of a second.
 _DATES = {
-    "DateTimeOriginal": "OffsetTimeOriginal",
-    "DateTimeDigitized": "OffsetTimeDigitized",
-    "DateTime": "OffsetTime",
+    "DateTimeOriginal": ("OffsetTimeOriginal", "SubsecTimeOriginal"),
+    "DateTimeDigitized": ("OffsetTimeDigitized", "SubsecTimeDigitized"),
+    "DateTime": ("OffsetTime", "SubsecTime"),
 }
 _KEYWORDS = "XPKeywords"
 _ORIENTATION = "Orientation"
 
-TAGS = frozenset({*_TEXTS, *_NUMBERS, *_DATES, *_DATES.values(), _KEYWORDS, _ORIENTATION})
+TAGS = frozenset({*_TEXTS, *_NUMBERS, *_DATES, *sum(_DATES.values(), ()), _KEYWORDS, _ORIENTATION})
 """The tags that are read here."""
 
 
-def exif_fields(tags: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what EXIF says of a photo; `tags` are those of the main and the Exif directory."""
+def exif_fields(tags: Mapping[str, Any], *, big_endian: bool = False) -> dict[str, Any]:
+    """
+    Return what EXIF says of a photo.
+
+    `tags` are those of the main and the Exif directory; `big_endian` is the block's byte order.
+    """
     found: dict[str, Any] = {}
     for tag, name in _TEXTS.items():
-        if tag in tags and (text := _exif_text(tag, tags[tag])):
+        if tag in tags and (text := _exif_text(tag, tags[tag], big_endian=big_endian)):
             found[name] = text
     if taken := _date(tags):
         found["taken"] = taken
@@ -61,29 +65,71 @@ def exif_fields(tags: Mapping[str, Any]) -> dict[str, Any]:
 
 def exif_keywords(tags: Mapping[str, Any]) -> list[str]:
     """Return the keywords that Windows writes: UTF-16, separated by semicolons."""
-    return _exif_text(_KEYWORDS, tags[_KEYWORDS]).split(";") if _KEYWORDS in tags else []
+    value = tags.get(_KEYWORDS)
+    return _exif_text(_KEYWORDS, value, big_endian=False).split(";")
 
 
-def _exif_text(tag: str, value: object) -> str:
+def _exif_text(tag: str, value: object, *, big_endian: bool) -> str:
     """Return a tag's value as text; empty if it is not text."""
     if isinstance(value, tuple) and all(
         isinstance(byte, int) and 0 <= byte < 256 for byte in value
     ):
         value = bytes(value)
-    if isinstance(value, bytes):
-        if tag.startswith("XP"):
-            value = value.decode("utf-16-le", "replace")
-        elif value.startswith(b"UNICODE\0"):
-            value = _utf16(value[8:])
-        elif value.startswith((b"ASCII\0\0\0", b"JIS\0\0\0\0\0", bytes(8))):
-            value = value[8:]
+    if isinstance(value, bytes) and tag.startswith("XP"):
+        value = value.decode("utf-16-le", "replace")
+    elif isinstance(value, bytes) and tag == _COMMENT:
+        value = _comment(value, big_endian=big_endian)
+    elif isinstance(value, str):
+        value = _bytes_of_ascii(value)
     return clean_text(value) if isinstance(value, str | bytes) else ""
 
 
-def _utf16(value: bytes) -> str:
-    """Return a user comment in UTF-16, in the byte order that has more NULs in high bytes."""
-    little = value[1::2].count(0) >= value[::2].count(0)
-    return value.decode("utf-16-le" if little else "utf-16-be", "replace")
+def _bytes_of_ascii(value: str) -> str | bytes:
+    """Return a text's bytes up to its NUL: Pillow decodes any bytes as Latin-1."""
+    text = value.partition("\0")[0]
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text
+
+
+def _comment(value: bytes, *, big_endian: bool) -> str | bytes:
+    """Return a user comment, whose first eight bytes name its encoding."""
+    prefix, rest = value[:8], value[8:]
+    if prefix == b"UNICODE\0":
+        return _utf16(rest, big_endian=big_endian)
+    if prefix == b"JIS\0\0\0\0\0":
+        return _japanese(rest)
+    if prefix in (b"ASCII\0\0\0", bytes(8)):
+        value = rest
+    return value.partition(b"\0")[0]
+
+
+def _japanese(value: bytes) -> str | bytes:
+    """Return text in JIS, or in Shift JIS, which some cameras write instead."""
+    for encoding in ("iso2022_jp", "shift_jis"):
+        try:
+            return value.rstrip(b"\0").decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return value
+
+
+def _utf16(value: bytes, *, big_endian: bool) -> str:
+    """
+    Return UTF-16 in the byte order of the file.
+
+    Some programs use the other order. Only text of mostly ASCII proves that: in the wrong order
+    its characters are far apart, while ideographs look like ideographs in both orders.
+    """
+    orders = ("utf-16-be", "utf-16-le") if big_endian else ("utf-16-le", "utf-16-be")
+    own, other = (value.decode(order, "replace").partition("\0")[0] for order in orders)
+    is_other = _ascii_share(other) > 0.5 > _ascii_share(own)
+    return other if is_other and len(other) > 1 else own
+
+
+def _ascii_share(text: str) -> float:
+    return sum(map(str.isascii, text)) / len(text) if text else 0.0
 
 
 def _number(value: object) -> float | int | None:
@@ -101,12 +147,11 @@ def _number(value: object) -> float | int | None:
 
 def _date(tags: Mapping[str, Any]) -> str | None:
     """Return the first valid date in ISO 8601, with its offset from UTC if there is one."""
-    for tag, offset_tag in _DATES.items():
-        text = str(tags.get(tag, "")).strip("\0 ")
-        try:
-            taken = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 (EXIF's local time)
-        except ValueError:
-            continue
-        offset = str(tags.get(offset_tag, "")).strip("\0 ")
-        return taken.isoformat() + (offset if re.fullmatch(r"[+-]\d\d:\d\d", offset) else "")
+    for tag, (offset_tag, subsec_tag) in _DATES.items():
+        text, offset, subsec = (
+            str(tags.get(name, "")).partition("\0")[0].strip()
+            for name in (tag, offset_tag, subsec_tag)
+        )
+        if date := iso_date(text, offset=offset, subsec=subsec):
+            return date
     return None

@@ -126,7 +126,7 @@ def _examined(image: "Image") -> dict[str, Any]:
     image.load()
     tags = tags or _exif_tags(image)
     texts = dict(_texts(image))
-    if fields := exif.exif_fields(tags):
+    if tags and (fields := exif.exif_fields(tags, big_endian=_is_big_endian(image))):
         found["exif"] = fields
     if text := clean_texts(texts):
         found["text"] = text
@@ -151,6 +151,11 @@ def _exif_tags(image: "Image") -> dict[str, Any]:
         return {}
     names = _tag_names()
     return {names[tag]: value for tag, value in tags.items() if tag in names}
+
+
+def _is_big_endian(image: "Image") -> bool:
+    """Return whether the EXIF block, which was read without an error, is big-endian."""
+    return getattr(image.getexif(), "endian", "<") == ">"
 
 
 def _texts(image: "Image") -> dict[str, str | bytes]:

@@ -5,6 +5,7 @@ A ZIP archive that holds its own type, as EPUB and OpenDocument do, has that typ
 and Microsoft's compound files take their type from the extension.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -28,6 +29,19 @@ _ZIP_KINDS = MappingProxyType(
     }
 )
 
+# A ZIP may claim any type in its first entry. Only a valid name (RFC 6838) of a type that is a ZIP
+# is accepted, because the type is written into reports and responses.
+_TYPE_NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
+_ZIP_FAMILIES = (
+    "application/vnd.oasis.opendocument.",
+    "application/vnd.sun.xml.",
+    "application/vnd.adobe.indesign-idml-package",
+    "application/vnd.recordare.musicxml",
+    "application/x-krita",
+    "image/openraster",
+)
+_MAX_TYPE = 255
+
 _OLE_KINDS = MappingProxyType(
     {
         ".doc": "application/msword",
@@ -50,12 +64,20 @@ _BRANDS: Mapping[bytes, str] = MappingProxyType(
 
 
 def _zip(head: bytes, suffix: str) -> str:
-    if head[30:38] == b"mimetype":
-        length = int.from_bytes(head[22:26], "little")
-        inner = head[38 : 38 + min(length, 100)]
-        if inner.startswith(b"application/") and inner.isascii():
-            return inner.decode()
-    return _ZIP_KINDS.get(suffix, ZIP)
+    return _type_in_zip(head) or _ZIP_KINDS.get(suffix, ZIP)
+
+
+def _type_in_zip(head: bytes) -> str | None:
+    """Return the type that the first entry holds, uncompressed, if it is that of a kind of ZIP."""
+    if head[30:38] != b"mimetype" or head[8:10] != b"\0\0" or head[26:28] != b"\x08\0":
+        return None
+    start = 38 + int.from_bytes(head[28:30], "little")
+    length = int.from_bytes(head[22:26], "little")
+    claimed = head[start : start + min(length, _MAX_TYPE)].decode("ascii", "replace").strip()
+    is_zip = claimed.startswith(_ZIP_FAMILIES) or (
+        claimed.startswith("application/") and claimed.endswith("+zip")
+    )
+    return claimed if is_zip and _TYPE_NAME.fullmatch(claimed) else None
 
 
 def _ole(_head: bytes, suffix: str) -> str:

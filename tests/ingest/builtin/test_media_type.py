@@ -37,6 +37,17 @@ def tarred() -> bytes:
     return file.getvalue()
 
 
+def zip_that_claims(
+    media_type: bytes, method: int = zipfile.ZIP_STORED, extra: bytes = b""
+) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        info = zipfile.ZipInfo("mimetype")
+        info.extra = extra
+        archive.writestr(info, media_type, method)
+    return file.getvalue()
+
+
 SIGNED = [
     (PNG, "image/png"),
     (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "image/jpeg"),
@@ -169,3 +180,43 @@ def test_table_of_the_machine_is_ignored(tmp_path: Path) -> None:
         assert type_of_name(".py") == "text/x-python"
     finally:
         mimetypes.init()
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        b"application/epub+zip\r\nmore",
+        b"application/x\x1b[31m+zip",
+        b"application/<img src=x>+zip",
+        b"application/x,y+zip",
+        b"application/pdf",
+        b"application/+zip",
+        b"application/" + b"x" * 200 + b"+zip",
+        b"text/html+zip",
+    ],
+)
+def test_type_that_a_zip_claims_is_checked(claimed: bytes) -> None:
+    """A ZIP has the type that it holds only if this is a valid name of a kind of ZIP."""
+    assert type_of(zip_that_claims(claimed)) == "application/zip"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "expected"),
+    [
+        (b"application/epub+zip\r\n", "application/epub+zip"),
+        (b"application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text"),
+        (b"application/vnd.sun.xml.writer", "application/vnd.sun.xml.writer"),
+        (b"image/openraster", "image/openraster"),
+        (b"application/x-krita", "application/x-krita"),
+    ],
+)
+def test_type_of_a_known_kind_of_zip_is_taken(claimed: bytes, expected: str) -> None:
+    """EPUB, OpenDocument and the like hold their type, also behind an extra field or a line end."""
+    assert type_of(zip_that_claims(claimed)) == expected
+    assert type_of(zip_that_claims(claimed, extra=b"UT\1\0x")) == expected
+
+
+def test_compressed_type_in_a_zip_is_ignored() -> None:
+    """The type can be read from the first bytes only if it is stored uncompressed."""
+    data = zip_that_claims(b"application/epub+zip", zipfile.ZIP_DEFLATED)
+    assert type_of(data) == "application/zip"
