@@ -87,6 +87,21 @@ class Connection:
         return size
 
     @property
+    def is_shared(self) -> bool:
+        """
+        Whether another request uses the connection: a later one over HTTP/1, an open stream beside
+        this one over HTTP/2. False if unknown.
+        """
+        if self._cycle is None:
+            return False
+        protocol = self._cycle.transport.get_protocol()
+        current = getattr(protocol, "cycle", None)
+        if current is not None:
+            return current is not self._cycle
+        open_streams = getattr(protocol, "cycles", {})
+        return any(cycle is not self._cycle for cycle in open_streams.values())
+
+    @property
     def is_closing(self) -> bool:
         """
         Whether the connection is closed or is being closed; False if unknown.
@@ -202,18 +217,6 @@ def _writes_chunks(kind: Any, function: Callable[[Any, Message], Any]) -> bool:
         return False
     step.close()
     return False
-
-
-def drop_unread(server: object) -> None:
-    """
-    Abort each connection of a uvicorn `Server` that has bytes which its client does not read.
-
-    At its shutdown it waits for all of them without limit, complete responses too.
-    """
-    if type(server).__module__ == "uvicorn.server":
-        for connection in tuple(server.server_state.connections):  # type: ignore[attr-defined]
-            if connection.transport.get_write_buffer_size():
-                connection.transport.abort()
 
 
 def abort(send: Send, receive: Receive) -> bool:

@@ -43,7 +43,6 @@ class Running:
         settings: Settings,
         sessions: Sessions,
         loop: asyncio.AbstractEventLoop,
-        servers: Callable[[], list[object]],
     ) -> None:
         self.loop = loop
         self.sessions = sessions
@@ -58,7 +57,7 @@ class Running:
         )
         stopping = asyncio.Event()
         self.polling = LongPoll(settings, stopping)
-        self.shutdown = Shutdown(stopping, self.streams, self.polling, servers)
+        self.shutdown = Shutdown(stopping, self.streams, self.polling)
         self.static = Static()
         self.metrics = Metrics(sessions, self.streams) if has_metrics() else None
         if self.metrics is not None:
@@ -68,7 +67,7 @@ class Running:
         )
 
     def begin_shutdown(self) -> None:
-        """End all streams and long polls; connections that are stuck then are aborted."""
+        """End all streams and long polls; abort own connections that are stuck afterwards."""
         self.shutdown.begin()
 
 
@@ -147,7 +146,7 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         settings = self._settings()
         sessions = self._make_sessions(settings)
-        running = await asyncio.to_thread(Running, settings, sessions, loop, self._signals.owners)
+        running = await asyncio.to_thread(Running, settings, sessions, loop)
         await sessions.open()
         if running.metrics is not None:
             running.metrics.start()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import orjson
 
 from sse.types import Receive, Scope, Send
+from sse.uvicorn import Connection
 from web.errors import (
     BadRequestError,
     ClientGoneError,
@@ -33,8 +34,9 @@ class Request:
     """
     What a route needs to know; `path` is below `prefix`, where the application is mounted.
 
-    `query` has each parameter's last value. `answered` tells that the answer has begun, and
-    `waits_for_client` that the rest of the body, or of the answer, is up to the client.
+    `query` has each parameter's last value. `answered` is true once the response has begun, and
+    `waits_for_client` while the client has to send more of the body or read more of the response.
+    `transferred` counts the bytes of both bodies.
     """
 
     scope: Scope
@@ -47,8 +49,11 @@ class Request:
     headers: dict[str, str] = field(init=False)
     answered: bool = field(init=False, default=False)
     waits_for_client: bool = field(init=False, default=False)
+    transferred: int = field(init=False, default=0)
+    connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
+        self.connection = Connection(self.send, self.receive)
         self.method = _text(self.scope["method"])
         self.path = _text(self.scope["path"])
         query = self.scope.get("query_string", b"").decode("utf-8", "replace")
@@ -58,6 +63,16 @@ class Request:
             fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
         # RFC 9110, 5.3: fields of one name are one list.
         self.headers = {name: ", ".join(values) for name, values in fields.items()}
+
+    @property
+    def holds_connection(self) -> bool:
+        """Whether the server still has bytes to send on a connection that no other request uses."""
+        return self.connection.unsent_bytes > 0 and not self.connection.is_shared
+
+    @property
+    def progress(self) -> int:
+        """A number that increases whenever the client sends or reads something."""
+        return self.transferred - self.connection.unsent_bytes
 
     def url(self, path: str) -> str:
         """Give the path under which clients reach one of ours."""
@@ -99,6 +114,7 @@ class Request:
                     if message["type"] == "http.disconnect":
                         raise ClientGoneError
                     body += message.get("body", b"")
+                    self.transferred = len(body)
                     if len(body) > BODY_LIMIT:
                         raise ContentTooLargeError(_too_large(len(body)))
                     if not message.get("more_body", False):

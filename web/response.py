@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from sse.types import Headers, Message
-from sse.uvicorn import abort
 from web.errors import ClientGoneError
 from web.request import Request
 
@@ -93,8 +92,9 @@ async def _send(request: Request, message: Message) -> None:
     try:
         async with asyncio.timeout(PIECE_SECONDS):
             await request.send(message)
+        request.transferred += len(message.get("body", b""))
     except TimeoutError as error:
-        abort(request.send, request.receive)
+        request.connection.abort()
         raise ClientGoneError from error
     except OSError as error:
         raise ClientGoneError from error

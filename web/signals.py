@@ -55,10 +55,6 @@ class SignalChain:
             return False
         return chain is self or self.is_in_chain(number, chain.next_of(number))
 
-    def owners(self) -> list[object]:
-        """Give the objects whose methods stood there before; a server is one of them."""
-        return [getattr(handler, "__self__", None) for handler in self._before.values()]
-
     def next_of(self, number: int) -> object:
         """Give the handler that is called after this one."""
         return self._before.get(number)

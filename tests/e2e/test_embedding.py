@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.download_host import SIZE
 from tests.support.gated import permit
 from tests.support.server import DEADLINE, ROOT, Server, read_to_end, read_until, until
 
@@ -253,5 +255,27 @@ def test_host_may_have_an_app_module_of_its_own(tmp_path: Path) -> None:
             read_until(watching, b'"status":"completed"')
         report = httpx.get(f"http://127.0.0.1:{server.port}/api/ingest/report/{session_id}").json()
         assert report["metadata"] == {"shouted": "HELLO"}
+    finally:
+        server.close()
+
+
+def test_download_of_the_host_survives_the_signal(tmp_path: Path) -> None:
+    """A host's own response, whose client reads steadily, is sent in full after SIGTERM."""
+    server = Server(tmp_path, ["uvicorn", "tests.support.download_host:app", "--port", "0"])
+    try:
+        server.wait_until_up()
+        with server.connect(receive_buffer=65_536) as reading:
+            reading.sendall(b"GET /download HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200 OK" in read_until(reading, b"\r\n\r\n")
+            received = 0
+            while received < 3_000_000:
+                received += len(reading.recv(65_536))
+            server.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 1.5  # three times the grace period
+            while received < SIZE - 1_000_000 and (piece := reading.recv(65_536)):
+                received += len(piece)
+                time.sleep(0.002 if time.monotonic() < deadline else 0)
+            received += len(read_to_end(reading))
+        assert received >= SIZE - 65_536  # the head's read may hold the first bytes of the body
     finally:
         server.close()

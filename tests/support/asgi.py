@@ -1,6 +1,7 @@
 """Hand-made ends for a stream: a client that can stall and leave, a clock that is moved."""
 
 import asyncio
+from types import SimpleNamespace
 
 from sse.event import Event
 from sse.parser import Parser
@@ -88,10 +89,14 @@ class Transport:
     def __init__(self, client: Client) -> None:
         self.aborted = False
         self.buffered = 0
+        self.protocol = SimpleNamespace(cycle=client)
         self._client = client
 
     def get_write_buffer_size(self) -> int:
         return self.buffered
+
+    def get_protocol(self) -> SimpleNamespace:
+        return self.protocol
 
     def is_closing(self) -> bool:
         return self.aborted
