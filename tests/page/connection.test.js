@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { CHECK_TIME, Connection, SILENCE, TRIALS } from "../../web/page/net/connection.js";
+import { CHECK_TIME, Connection, SILENCE, ATTEMPTS } from "../../web/page/net/connection.js";
 import { FIRST_FRAME } from "../../web/page/net/stream.js";
 import { FakeClock, fakeEventSource, fakeFetch, settle, snapshot } from "./fakes.js";
 
@@ -32,7 +32,7 @@ beforeEach(() => {
   [links, seen, fresh] = [[], [], []];
 });
 
-test("frames come through, live, with nothing asked of status", async () => {
+test("frames make the link live, without a status request", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   source.last().frame(snapshot({ done: 2 }));
@@ -42,7 +42,7 @@ test("frames come through, live, with nothing asked of status", async () => {
   assert.equal(net.calls.length, 0);
 });
 
-test("the first frame may be old: only those after it say something of the lag", () => {
+test("the first frame after a connect is not fresh, because it may be old", () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   source.last().frame(snapshot({ done: 2 }));
@@ -62,7 +62,7 @@ test("the last frame closes the stream, so the browser does not reconnect", asyn
   assert.equal(clock.pending, 0);
 });
 
-test("a proxy that buffers: no frame in three seconds, and the page polls", async () => {
+test("without a frame in three seconds the page polls", async () => {
   follow();
   source.last().opens();
   await clock.advance(FIRST_FRAME);
@@ -80,7 +80,7 @@ test("without EventSource the page polls at once", () => {
   assert.equal(net.calls.length, 1);
 });
 
-test("one loss is left to the browser; it is live again when the stream opens", () => {
+test("after one loss the browser reconnects, and the link is live when the stream opens", () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   source.last().lost();
@@ -89,7 +89,7 @@ test("one loss is left to the browser; it is live again when the stream opens", 
   assert.equal(source.made.length, 1);
 });
 
-test("three losses in ten seconds: polling", async () => {
+test("three losses in ten seconds start polling", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   for (let i = 0; i < 3; i++) source.last().lost();
@@ -97,7 +97,7 @@ test("three losses in ten seconds: polling", async () => {
   assert.equal(net.calls.length, 1);
 });
 
-test("three losses in an hour are no reason to poll", async () => {
+test("three losses in an hour do not start polling", async () => {
   follow();
   for (let i = 0; i < 3; i++) {
     source.last().frame(snapshot({ done: 1 + i }));
@@ -108,11 +108,11 @@ test("three losses in an hour are no reason to poll", async () => {
   assert.equal(source.made.length, 1);
 });
 
-test("polling goes back to streaming when a trial carries, and stops asking", async () => {
+test("polling ends when an attempt to stream succeeds", async () => {
   follow();
   await clock.advance(FIRST_FRAME);
   net.calls[0].answer(200, snapshot({ done: 4 }), { ETag: '"4"' });
-  await clock.advance(TRIALS[0]);
+  await clock.advance(ATTEMPTS[0]);
   assert.equal(source.made.length, 2);
   source.last().frame(snapshot({ done: 5 }));
   await settle();
@@ -120,18 +120,18 @@ test("polling goes back to streaming when a trial carries, and stops asking", as
   assert.equal(net.waiting().length, 0);
 });
 
-test("trials become rarer while each of them fails", async () => {
+test("the pauses between failed attempts grow", async () => {
   follow();
   await clock.advance(FIRST_FRAME);
-  await clock.advance(TRIALS[0] + FIRST_FRAME);
+  await clock.advance(ATTEMPTS[0] + FIRST_FRAME);
   assert.equal(source.made.length, 2);
-  await clock.advance(TRIALS[1] - 1);
+  await clock.advance(ATTEMPTS[1] - 1);
   assert.equal(source.made.length, 2);
   await clock.advance(1);
   assert.equal(source.made.length, 3);
 });
 
-test("the server is killed and started: the page tries to stream as soon as it answers", async () => {
+test("when a restarted server responds, the page streams again at once", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   source.last().refused();
@@ -152,7 +152,7 @@ test("the server is killed and started: the page tries to stream as soon as it a
   assert.deepEqual(seen, [1, 2, 10]);
 });
 
-test("a refused stream and a 404: gone, and nothing more is asked", async () => {
+test("a refused stream and a 404 set the link to gone and end all requests", async () => {
   follow();
   source.last().refused();
   net.calls[0].answer(404, { title: "No such session" });
@@ -162,7 +162,7 @@ test("a refused stream and a 404: gone, and nothing more is asked", async () => 
   assert.equal(clock.pending, 0);
 });
 
-test("a 401 in mid-life ends the following", async () => {
+test("a 401 during a session sets the link to denied", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   source.last().refused();
@@ -172,7 +172,7 @@ test("a 401 in mid-life ends the following", async () => {
   assert.deepEqual(links, ["live", "reconnecting", "denied"]);
 });
 
-test("a 204 on reconnection means finished, which status confirms", async () => {
+test("a stream that is refused with 204 is finished once status confirms it", async () => {
   follow();
   source.last().refused();
   net.calls[0].answer(200, snapshot(END));
@@ -180,7 +180,7 @@ test("a 204 on reconnection means finished, which status confirms", async () => 
   assert.equal(links.at(-1), "finished");
 });
 
-test("where polling is switched off (410) the stream's own answer decides", async () => {
+test("with polling disabled (410) the response of the stream decides", async () => {
   follow();
   source.last().refused();
   net.calls[0].answer(410, {});
@@ -191,7 +191,7 @@ test("where polling is switched off (410) the stream's own answer decides", asyn
   assert.equal(links.at(-1), "gone");
 });
 
-test("a silent stream that status agrees with is left alone", async () => {
+test("a silent stream stays open if status has nothing newer", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   await clock.advance(SILENCE);
@@ -203,7 +203,7 @@ test("a silent stream that status agrees with is left alone", async () => {
   assert.equal(net.calls.length, 2);
 });
 
-test("a mute stream is found out when status has moved on, and nothing is lost", async () => {
+test("a silent stream is closed if status has a newer snapshot, which is used", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   await clock.advance(SILENCE);
@@ -215,7 +215,7 @@ test("a mute stream is found out when status has moved on, and nothing is lost",
   assert.equal(net.waiting().length, 1);
 });
 
-test("a server that takes the question and never answers has lost its stream", async () => {
+test("a status request without a response closes the stream", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   await clock.advance(SILENCE + CHECK_TIME);
@@ -225,7 +225,7 @@ test("a server that takes the question and never answers has lost its stream", a
   assert.equal(net.waiting().length, 1);
 });
 
-test("a frame that arrives just after the check clears the stream of suspicion", async () => {
+test("a frame right after the check keeps the stream open", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   await clock.advance(SILENCE);
@@ -236,7 +236,7 @@ test("a frame that arrives just after the check clears the stream of suspicion",
   assert.equal(source.last().closed, false);
 });
 
-test("a finished session that the mute stream kept quiet about is finished", async () => {
+test("status ends a session whose stream was silent about the end", async () => {
   follow();
   source.last().frame(snapshot({ done: 1 }));
   await clock.advance(SILENCE);
@@ -246,7 +246,7 @@ test("a finished session that the mute stream kept quiet about is finished", asy
   assert.equal(clock.pending, 0);
 });
 
-test("polls that are cut become shorter until they get through", async () => {
+test("each failed poll makes the next wait shorter", async () => {
   follow({ EventSource: null });
   const waits = [];
   for (let i = 0; i < 4; i++) {
@@ -258,7 +258,7 @@ test("polls that are cut become shorter until they get through", async () => {
   assert.deepEqual(waits, ["25", "5", "1", "0"]);
 });
 
-test("an unchanged answer that was not held is not asked for again at once", async () => {
+test("after an unchanged response that was not held the next poll waits", async () => {
   follow({ EventSource: null });
   net.calls[0].answer(304);
   await clock.advance(900);
@@ -267,7 +267,7 @@ test("an unchanged answer that was not held is not asked for again at once", asy
   assert.equal(net.calls.length, 2);
 });
 
-test("a busy server's Retry-After is kept to", async () => {
+test("the next poll waits for Retry-After", async () => {
   follow({ EventSource: null });
   net.calls[0].answer(503, {}, { "Retry-After": "7" });
   await clock.advance(6999);
@@ -276,7 +276,7 @@ test("a busy server's Retry-After is kept to", async () => {
   assert.equal(net.calls.length, 2);
 });
 
-test("check() after a sleep asks at once, and opens the stream if the page was polling", async () => {
+test("check() polls at once and opens the stream", async () => {
   const connection = follow();
   await clock.advance(FIRST_FRAME);
   connection.check();
@@ -285,7 +285,7 @@ test("check() after a sleep asks at once, and opens the stream if the page was p
   assert.equal(net.waiting().length, 1);
 });
 
-test("close() leaves no timer, no stream and no request behind", async () => {
+test("close() ends all timers, streams and requests", async () => {
   const connection = follow();
   await clock.advance(FIRST_FRAME);
   connection.close();

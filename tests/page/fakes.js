@@ -1,6 +1,6 @@
-/** A clock, EventSource, fetch, channels and locks that tests drive by hand. */
+/** A clock, EventSource, fetch, channels and locks that tests control. */
 
-/** Lets everything that only waits for promises run. */
+/** Wait until everything that waits only for promises has run. */
 export const settle = async () => {
   for (let i = 0; i < 30; i++) await Promise.resolve();
 };
@@ -72,7 +72,7 @@ export function fakeEventSource() {
   return { EventSource: FakeEventSource, made, last: () => made.at(-1), open: () => made.filter((s) => !s.closed) };
 }
 
-/** A fetch whose answers the test gives; `calls` hold {url, options, answer(), fail()}. */
+/** A fetch whose responses the test sends; `calls` has {url, options, answer(), fail()}. */
 export function fakeFetch() {
   const calls = [];
   const fetch = (url, options = {}) =>
@@ -125,7 +125,7 @@ export function fakeChannels() {
   return { BroadcastChannel: FakeChannel, all };
 }
 
-/** Web Locks as far as the page uses them: exclusive, in turn, abortable while waiting. */
+/** Web Locks as far as the page uses them: exclusive, in order, and abortable while waiting. */
 export function fakeLocks() {
   const queues = new Map();
   return {

@@ -6,22 +6,22 @@ import * as patterns from "../../web/page/state/patterns.js";
 import { say } from "../../web/page/strings.js";
 import { fakeFetch } from "./fakes.js";
 
-test("no pattern is every pattern", () => {
+test("without a pattern every file matches", () => {
   assert.equal(patterns.joined(patterns.EVERY), "*");
   assert.equal(patterns.has(patterns.EVERY, "all"), true);
 });
 
-test("a set that is pressed twice is gone again, and what was typed stays", () => {
+test("a second press removes a set and keeps typed patterns", () => {
   const typed = patterns.withTyped(patterns.EVERY, "*.raw");
   const pressed = patterns.toggled(patterns.toggled(typed, "images"), "images");
   assert.deepEqual(pressed, ["*.raw"]);
 });
 
-test("what is typed may hold several patterns, in any of the usual ways to part them", () => {
+test("typed patterns may be separated by bars, commas or spaces", () => {
   assert.equal(patterns.joined(patterns.withTyped([], " *.a, *.b|*.c *.a ")), "*.a|*.b|*.c");
 });
 
-test("a set is lit only while all of it is chosen", () => {
+test("a set is pressed only while all its patterns are chosen", () => {
   const images = patterns.toggled(patterns.EVERY, "images");
   assert.equal(patterns.has(images, "images"), true);
   assert.equal(patterns.has(patterns.without(images, "*.png"), "images"), false);
@@ -31,12 +31,12 @@ const tree = { ".": ["a", "b"], a: ["a/x"], b: [], "a/x": [] };
 const files = { a: 1, b: 2, "a/x": 4 };
 const list = async (path) => ({ path, directories: tree[path].map((p) => ({ name: p, path: p, files: files[p] })) });
 
-test("the number of files is that of the whole tree, or of the one folder", async () => {
+test("the count includes subfolders only if recursive", async () => {
   assert.deepEqual(await countFiles(await list("."), 8, true, list), { files: 15, whole: true });
   assert.deepEqual(await countFiles(await list("."), 8, false, list), { files: 8, whole: true });
 });
 
-test("each folder inside is told of with all that is below it", async () => {
+test("each folder inside is reported with the count of all its subfolders", async () => {
   const told = [];
   await countFiles(await list("."), 8, true, list, (...what) => told.push(what));
   assert.deepEqual(told.sort(), [
@@ -45,11 +45,11 @@ test("each folder inside is told of with all that is below it", async () => {
   ]);
 });
 
-test("a folder whose own number is not known has at least what is below it", async () => {
+test("a folder without a count of its own has at least the files below it", async () => {
   assert.deepEqual(await countFiles(await list("."), null, true, list), { files: 7, whole: false });
 });
 
-test("a tree that takes too many questions has at least what was found", async () => {
+test("counting stops at the limit of requests with a lower bound", async () => {
   let asked = 0;
   const told = [];
   const endless = async (path) => {
@@ -62,20 +62,20 @@ test("a tree that takes too many questions has at least what was found", async (
   assert.deepEqual(told, [["./x", found - 1, false]]);
 });
 
-test("a folder that cannot be asked for leaves the number open", async () => {
+test("a folder that cannot be listed makes the count a lower bound", async () => {
   const broken = async (path) => (path === "a/x" ? Promise.reject(new ApiError(0)) : list(path));
   assert.deepEqual(await countFiles(await list("."), 8, true, broken), { files: 15, whole: false });
 });
 
-test("the line beside the button says what is taken, and promises no number that is not known", () => {
+test("the line beside the button describes the files without an unknown number", () => {
   const from = say.from("photos", true);
   assert.equal(say.takes(from, true, { files: 9, whole: true }), "From “photos” and the folders inside.");
   assert.match(say.takes(from, true, { files: 9000, whole: false }), /^At least 9,000 files/);
-  assert.match(say.takes(from, false, { files: 9, whole: true }), /^Those of 9 files that match/);
-  assert.match(say.takes(say.from(null, false), false, null), /^The files that match, from the top folder alone/);
+  assert.match(say.takes(from, false, { files: 9, whole: true }), /^The matching files among 9 files/);
+  assert.match(say.takes(say.from(null, false), false, null), /^All matching files from the top folder only/);
 });
 
-test("a problem document names the fields; its detail is the message", async () => {
+test("the fields and the detail of a problem document become an ApiError", async () => {
   const { fetch, calls } = fakeFetch();
   const answer = startSession(fetch, { directory: "x" }, "key");
   assert.equal(calls[0].options.headers["Idempotency-Key"], "key");
@@ -86,11 +86,11 @@ test("a problem document names the fields; its detail is the message", async () 
   );
 });
 
-test("one who is signed out reads what to do, not what the server tells programs", () => {
+test("a 401 shows the page's own text instead of the detail", () => {
   assert.match(new ApiError(401, { detail: "a token is needed: Authorization: Bearer" }).message, /Sign in again/);
 });
 
-test("no answer, and an answer that is no JSON, are errors with words for people", async () => {
+test("a missing response and a response without JSON have a readable message", async () => {
   const { fetch, calls } = fakeFetch();
   const lost = ask(fetch, "x");
   calls[0].fail();

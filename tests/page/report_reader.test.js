@@ -32,54 +32,54 @@ function stream(text, size = 7) {
 
 const any = matcher({});
 const run = (body, matches = any, extra = {}) =>
-  readReport(body, matches, { now: () => 0, breathe: async () => {}, onRecords: () => {}, ...extra });
+  readReport(body, matches, { now: () => 0, yieldToBrowser: async () => {}, onRecords: () => {}, ...extra });
 
-test("records come whole, wherever the bytes are split", async () => {
+test("records are complete wherever the bytes are split", async () => {
   const names = ["é.png", "日本.jpg", "<b>x</b>", "a\nb"];
   for (const size of [1, 2, 3, 5, 1000]) {
-    const { kept, broken } = await run(stream(lines(names.map((file) => record({ file }))), size));
+    const { kept, incomplete } = await run(stream(lines(names.map((file) => record({ file }))), size));
     assert.deepEqual(
       kept.map((r) => r.file),
       names,
     );
-    assert.equal(broken, false);
+    assert.equal(incomplete, false);
   }
 });
 
-test("an empty report is one of no records", async () => {
-  assert.deepEqual(await run(stream("")), { kept: [], read: 0, cut: false, broken: false });
+test("an empty report has no records", async () => {
+  assert.deepEqual(await run(stream("")), { kept: [], read: 0, more: false, incomplete: false });
 });
 
-test("a million records are not read when the first thousand are enough", async () => {
+test("reading stops at the match after the first thousand", async () => {
   const body = stream(lines(Array.from({ length: KEPT * 3 }, () => record())), 4096);
   const result = await run(body);
   assert.equal(result.kept.length, KEPT);
-  assert.equal(result.cut, true);
+  assert.equal(result.more, true);
   assert.equal(body.cancelled, true);
   assert.ok(result.read <= KEPT + 1);
 });
 
-test("exactly as many matches as are kept is no cut", async () => {
+test("with exactly KEPT matches there are no more", async () => {
   const result = await run(stream(lines(Array.from({ length: KEPT }, () => record())), 65_536));
-  assert.equal(result.cut, false);
+  assert.equal(result.more, false);
 });
 
-test("a rare match is found at the end", async () => {
+test("a single match in the last record is found", async () => {
   const all = [...Array.from({ length: 5000 }, () => record()), record({ file: "needle", status: "error" })];
   const { kept, read } = await run(stream(lines(all), 65_536), matcher({ status: "error" }));
   assert.equal(kept.length, 1);
   assert.equal(read, 5001);
 });
 
-test("a long reading pauses for the page every few milliseconds", async () => {
+test("a long report yields to the browser every few milliseconds", async () => {
   let time = 0;
   let pauses = 0;
   const body = stream(lines(Array.from({ length: 100 }, () => record())), 65_536);
-  await run(body, any, { now: () => time++, breathe: async () => pauses++ });
+  await run(body, any, { now: () => time++, yieldToBrowser: async () => pauses++ });
   assert.ok(pauses >= 10, `${pauses}`);
 });
 
-test("each record is handed on once", async () => {
+test("each record is passed to onRecords once", async () => {
   let time = 0;
   const got = [];
   const body = stream(lines(Array.from({ length: 50 }, (_, i) => record({ size: i }))), 100);
@@ -90,27 +90,27 @@ test("each record is handed on once", async () => {
   );
 });
 
-test("a report that breaks off in a line says so and keeps what came", async () => {
-  const { kept, broken } = await run(stream(lines([record(), record()]) + '{"file": "c'));
+test("a report that ends within a line is incomplete, and its records are kept", async () => {
+  const { kept, incomplete } = await run(stream(lines([record(), record()]) + '{"file": "c'));
   assert.equal(kept.length, 2);
-  assert.equal(broken, true);
+  assert.equal(incomplete, true);
 });
 
-test("search looks at names and messages, whatever the case", () => {
+test("the search compares names and messages without regard to case", () => {
   const finds = matcher({ text: " PERMISSION " });
   assert.equal(finds(record({ error: "permission denied" })), true);
   assert.equal(finds(record({ file: "permission.txt" })), true);
   assert.equal(finds(record()), false);
 });
 
-test("outcome, type and text must all fit", () => {
+test("outcome, type and text must all match", () => {
   const finds = matcher({ text: "a", status: "done", type: "image" });
   assert.equal(finds(record()), true);
   assert.equal(finds(record({ status: "skipped" })), false);
   assert.equal(finds(record({ media_type: "video/mp4" })), false);
 });
 
-test("types are coarse, and what is not known is other", () => {
+test("an unknown media type has the type other", () => {
   const types = ["image/png", "video/mp4", "audio/ogg", "text/plain", "application/pdf", "application/zip", null].map(
     (media_type) => typeOf({ media_type }),
   );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { ANSWER, QUIET, Shared } from "../../web/page/net/shared_connection.js";
-import { OBJECTION, RECHECK, softLocks } from "../../web/page/net/fallback_locks.js";
+import { ANSWER, QUIET, SharedConnection } from "../../web/page/net/shared_connection.js";
+import { OBJECTION, RECHECK, fallbackLocks } from "../../web/page/net/fallback_locks.js";
 import { FakeClock, fakeChannels, fakeLocks, settle, snapshot } from "./fakes.js";
 
 let clock, channels, locks, open;
@@ -28,7 +28,7 @@ class Tab {
       this.connection = connection;
       return connection;
     };
-    this.shared = new Shared("session s1", { ...base, ...env }, connect, on);
+    this.shared = new SharedConnection("session s1", { ...base, ...env }, connect, on);
   }
 }
 
@@ -39,7 +39,7 @@ beforeEach(() => {
   open = new Set();
 });
 
-test("eight tabs have one connection, and all of them see each snapshot", async () => {
+test("eight tabs share one connection and each gets every snapshot", async () => {
   const tabs = Array.from({ length: 8 }, () => new Tab());
   await settle();
   assert.equal(open.size, 1);
@@ -52,7 +52,7 @@ test("eight tabs have one connection, and all of them see each snapshot", async 
   }
 });
 
-test("a tab that comes later is told the newest at once", async () => {
+test("a tab that opens later gets the newest snapshot at once", async () => {
   const first = new Tab();
   await settle();
   first.connection.snapshot(snapshot({ done: 5 }), true);
@@ -75,7 +75,7 @@ test("when the leader closes the next tab takes over", async () => {
   assert.deepEqual(second.seen, [6]);
 });
 
-test("a follower that closes leaves the leader and its place in the queue alone", async () => {
+test("a follower that closes does not affect the leader or the order of the others", async () => {
   const [first, second, third] = [new Tab(), new Tab(), new Tab()];
   await settle();
   second.shared.close();
@@ -85,7 +85,7 @@ test("a follower that closes leaves the leader and its place in the queue alone"
   assert.equal(open.size, 1);
 });
 
-test("a tab whose leader does not answer connects by itself, until it is heard again", async () => {
+test("a tab connects by itself while its leader does not respond", async () => {
   const first = new Tab();
   await settle();
   const [deaf] = channels.all;
@@ -101,7 +101,7 @@ test("a tab whose leader does not answer connects by itself, until it is heard a
   assert.deepEqual(second.seen, [2, 3]);
 });
 
-test("a quiet leader is asked, and its answer is enough", async () => {
+test("a response to hello keeps the follower from connecting", async () => {
   const first = new Tab();
   new Tab();
   await settle();
@@ -110,7 +110,7 @@ test("a quiet leader is asked, and its answer is enough", async () => {
   assert.equal(open.size, 1);
 });
 
-test("after the end no tab asks any more", async () => {
+test("after the end no tab sends hello", async () => {
   const first = new Tab();
   new Tab();
   await settle();
@@ -119,24 +119,24 @@ test("after the end no tab asks any more", async () => {
   assert.equal(clock.pending, 0);
 });
 
-test("check() reaches the connection of the tab that has it", async () => {
+test("check() checks the connection of the leading tab", async () => {
   const first = new Tab();
   await settle();
   first.shared.check();
   assert.equal(first.connection.checks, 1);
 });
 
-test("without locks, or without channels, each tab has a connection of its own", async () => {
+test("without locks or channels each tab has its own connection", async () => {
   new Tab({ locks: undefined });
   new Tab({ BroadcastChannel: undefined });
   await settle();
   assert.equal(open.size, 2);
 });
 
-// Locks for pages that are no secure context
+// Locks without Web Locks
 
-const soft = (random) =>
-  softLocks({
+const fallback = (random) =>
+  fallbackLocks({
     BroadcastChannel: channels.BroadcastChannel,
     setTimeout: clock.setTimeout,
     clearTimeout: clock.clearTimeout,
@@ -145,7 +145,7 @@ const soft = (random) =>
 
 function want(random) {
   const taker = { held: false, controller: new AbortController() };
-  taker.over = soft(random)
+  taker.over = fallback(random)
     .request("x", { signal: taker.controller.signal }, () => {
       taker.held = true;
       return new Promise((release) => (taker.release = release));
@@ -154,7 +154,7 @@ function want(random) {
   return taker;
 }
 
-test("of tabs that want a soft lock at the same moment one gets it", async () => {
+test("of several simultaneous requests one gets the fallback lock", async () => {
   const takers = [0.5, 0.2, 0.9, 0.3].map(want);
   await clock.advance(OBJECTION * 4);
   assert.deepEqual(
@@ -163,7 +163,7 @@ test("of tabs that want a soft lock at the same moment one gets it", async () =>
   );
 });
 
-test("a soft lock that is held is not given to another, and passes on when it is free", async () => {
+test("a fallback lock is exclusive, and released to the next request", async () => {
   const first = want(0.9);
   await clock.advance(OBJECTION);
   const second = want(0.1);
@@ -174,7 +174,7 @@ test("a soft lock that is held is not given to another, and passes on when it is
   assert.equal(second.held, true);
 });
 
-test("the soft lock of a tab that crashed is taken in time", async () => {
+test("the fallback lock of a crashed tab becomes free", async () => {
   const first = want(0.1);
   await clock.advance(OBJECTION);
   const second = want(0.9);
@@ -185,7 +185,7 @@ test("the soft lock of a tab that crashed is taken in time", async () => {
   assert.equal(second.held, true);
 });
 
-test("who gives up waiting for a soft lock leaves nothing behind", async () => {
+test("an aborted request ends its timers and channels", async () => {
   const taker = want(0.1);
   taker.controller.abort();
   await taker.over;
@@ -194,9 +194,9 @@ test("who gives up waiting for a soft lock leaves nothing behind", async () => {
   assert.equal(channels.all.size, 0);
 });
 
-test("tabs share a connection over soft locks too", async () => {
-  new Tab({ locks: soft(0.4) });
-  new Tab({ locks: soft(0.6) });
+test("tabs share a connection with fallback locks", async () => {
+  new Tab({ locks: fallback(0.4) });
+  new Tab({ locks: fallback(0.6) });
   await clock.advance(OBJECTION * 3);
   assert.equal(open.size, 1);
 });

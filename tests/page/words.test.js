@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Announcer } from "../../web/page/state/live_region.js";
+import { LiveRegion } from "../../web/page/state/live_region.js";
 import { paths, randomKey } from "../../web/page/net/api.js";
 import { split, visible } from "../../web/page/state/names.js";
 import { say, text, units } from "../../web/page/strings.js";
@@ -13,7 +13,7 @@ const read = (name) => readFileSync(new URL(name, folder), "utf8");
 const page = read("index.html");
 const scripts = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".js"));
 
-test("every word that index.html names stands in strings.js", () => {
+test("every text that index.html names is in strings.js", () => {
   const named = [...page.matchAll(/data-(?:text|label|placeholder)="(\w+)"/g)].map(([, key]) => key);
   assert.ok(named.length > 50);
   assert.deepEqual(
@@ -22,7 +22,7 @@ test("every word that index.html names stands in strings.js", () => {
   );
 });
 
-test("no word in strings.js is left over", () => {
+test("every text in strings.js is used", () => {
   const sources =
     page +
     scripts
@@ -39,14 +39,14 @@ test("no word in strings.js is left over", () => {
   );
 });
 
-test("index.html holds no English of its own but for the title and what needs no script", () => {
+test("index.html has English text only where no script can insert it", () => {
   const body = page
     .replace(/<(noscript|title)>.*?<\/\1>|<p [^>]*data-unstarted>.*?<\/p>/gs, "")
     .replace(/<[^>]*>/g, "");
   assert.equal(body.trim(), "");
 });
 
-test("no script turns text into markup, and none stands in the page", () => {
+test("no script parses markup, and the page has no inline script", () => {
   for (const name of scripts)
     assert.doesNotMatch(
       read(name),
@@ -56,34 +56,34 @@ test("no script turns text into markup, and none stands in the page", () => {
   assert.doesNotMatch(page, /<script(?![^>]*src=)|\son\w+=|\sstyle=/);
 });
 
-test("every address is relative: the page works below any prefix", () => {
+test("every URL is relative, so the page works below any prefix", () => {
   for (const [, url] of page.matchAll(/(?:href|src)="([^"]*)"/g)) assert.match(url, /^(static\/|#|\.\/)/, url);
   for (const url of [paths.process, paths.status("a"), paths.directories("/x")]) assert.match(url, /^api\//);
 });
 
-test("an id in an address cannot leave its place", () => {
+test("an id in a URL is encoded", () => {
   assert.equal(paths.status("../x?y#z"), "api/ingest/status/..%2Fx%3Fy%23z");
 });
 
-test("a name shows what it hides: line breaks, controls and marks that turn text round", () => {
+test("invisible characters in a name become visible", () => {
   assert.equal(visible("a\nb\tc"), "a␊b␉c");
   assert.equal(visible("gpj\u202egnp.exe"), "gpj‹U+202E›gnp.exe");
   assert.equal(visible("<img src=x onerror=alert(1)>"), "<img src=x onerror=alert(1)>");
   assert.equal(visible("日本 é ✓"), "日本 é ✓");
 });
 
-test("what joins an emoji or shapes a script is no trick; the same mark elsewhere is shown", () => {
+test("a joiner stays invisible only in emoji and in scripts that use it", () => {
   for (const name of ["👩‍👩‍👧 é", "❤️‍🔥", "👩🏽‍🚀", "می\u200cخواهم", "क्\u200dष"]) assert.equal(visible(name), name);
   assert.equal(visible("a\u200db"), "a‹U+200D›b");
   assert.equal(visible("\u061cx\u00ad\u{e0041}"), "‹U+061C›x‹U+00AD›‹U+E0041›");
 });
 
-test("a path is split before its name", () => {
+test("a path is split before its file name", () => {
   assert.deepEqual(split("a/b/c.png"), ["a/b/", "c.png"]);
   assert.deepEqual(split("c.png"), ["", "c.png"]);
 });
 
-test("sizes and durations have the precision that a person can use", () => {
+test("sizes and durations are rounded to a readable precision", () => {
   assert.deepEqual([0, 999, 1000, 48_213, 999_600, 5e9].map(units.bytes), [
     "0 B",
     "999 B",
@@ -101,23 +101,23 @@ test("sizes and durations have the precision that a person can use", () => {
   ]);
 });
 
-test("what is only guessed is no finer than a guess is worth", () => {
+test("estimates are rounded according to their size", () => {
   const said = [9.4, 61, 599, 601, 3700, 40_000, 93_784, 400_000].map(units.estimate);
   assert.deepEqual(said, ["9 s", "1 min 0 s", "9 min 50 s", "10 min", "1 h 0 min", "11 h", "26 h", "5 days"]);
 });
 
-test("the end is told as it was, and what can be done is said with it", () => {
+test("the summary describes the end and the next step", () => {
   const v = { done: 0, skipped: 0, failed: 0, processed: 0, total: 0, left: 0 };
   assert.match(say.completed(v, "1 s"), /No file matched/);
-  assert.match(say.completed({ ...v, skipped: 5, total: 5 }, "1 s"), /Nothing was new/);
-  assert.match(say.completed({ ...v, failed: 1, total: 5 }, "1 s"), /tried again/);
-  assert.match(say.cancelled(v, "1 s"), /before a file was found/);
+  assert.match(say.completed({ ...v, skipped: 5, total: 5 }, "1 s"), /Every file was skipped/);
+  assert.match(say.completed({ ...v, failed: 1, total: 5 }, "1 s"), /can be retried/);
+  assert.match(say.cancelled(v, "1 s"), /before any file was found/);
   assert.match(say.stopped("disk full"), /disk full\n.*start again/);
   assert.equal(say.listCounts(v), "no files");
   assert.equal(say.listCounts({ ...v, skipped: 5, total: 5 }), "5 skipped");
 });
 
-test("a retry of a retry is named once", () => {
+test("the name of a retry of a retry has the prefix once", () => {
   assert.equal(say.retryName(say.retryName("photos")), "Retry of photos");
 });
 
@@ -128,11 +128,11 @@ test("keys for a repeated POST differ", () => {
 
 const shown = (changes) => view(reduce(initialState("s1"), { type: "snapshot", snapshot: snapshot(changes) }), 0);
 
-test("a screen reader hears the start, each tenth at most every ten seconds, and the end", () => {
-  const announcer = new Announcer();
+test("the live region announces the start, each 10 % at most every ten seconds, and the end", () => {
+  const liveRegion = new LiveRegion();
   const heard = [];
   const hear = (changes, now) => {
-    const words = announcer.next(shown(changes), now);
+    const words = liveRegion.next(shown(changes), now);
     if (words !== null) heard.push(words.split(/[:.]/)[0]);
   };
   for (let done = 1; done <= 9; done++) hear({ done }, done * 3000);
@@ -140,11 +140,11 @@ test("a screen reader hears the start, each tenth at most every ten seconds, and
   assert.deepEqual(heard, ["10 percent", "50 percent", "90 percent", "Completed"]);
 });
 
-test("a screen reader hears of a connection that is lost for a while and that it is back, each once", () => {
-  const announcer = new Announcer();
+test("the live region announces a lost connection and its return once each", () => {
+  const liveRegion = new LiveRegion();
   const play = (link) =>
     reduce(reduce(initialState("s1"), { type: "snapshot", snapshot: snapshot({ done: 1 }) }), { type: "link", link });
-  const hear = (link, now) => announcer.next(view(play(link), 0), now);
+  const hear = (link, now) => liveRegion.next(view(play(link), 0), now);
   hear("live", 0);
   const heard = [
     ["reconnecting", 1000],

@@ -1,4 +1,4 @@
-/** The page: which view the address asks for, and what the views share. */
+/** The page: the view that the URL names, and what the views share. */
 
 import { Connection } from "./net/connection.js";
 import { fillTexts, part, setText } from "./view/dom.js";
@@ -7,14 +7,14 @@ import { LagMeter } from "./state/lag.js";
 import { visible } from "./state/names.js";
 import { SessionList } from "./view/session_list.js";
 import { SessionView } from "./view/session_view.js";
-import { Shared } from "./net/shared_connection.js";
-import { softLocks } from "./net/fallback_locks.js";
+import { SharedConnection } from "./net/shared_connection.js";
+import { fallbackLocks } from "./net/fallback_locks.js";
 import { StartForm } from "./view/start_form.js";
 import { say, text, units } from "./strings.js";
 
 const RETURN = "ingest return";
-/** Out of view for longer, and the connection is looked after on return. */
-const AWAY = 20_000;
+/** Milliseconds out of view after which the connection is checked on return. */
+const HIDDEN_LIMIT = 20_000;
 
 const meter = new LagMeter();
 const timers = {
@@ -23,8 +23,8 @@ const timers = {
   now: () => Date.now(),
 };
 
-/** `fetch` that learns from each answer: what the server's clock says, and that one is signed out. */
-async function heedfulFetch(path, options) {
+/** Fetch, and use each response: its Date header for the lag, and a 401 for the notice of being signed out. */
+async function observedFetch(path, options) {
   const sent = Date.now();
   const response = await fetch(path, options);
   meter.date(sent, Date.now(), response.headers.get("Date"));
@@ -32,33 +32,38 @@ async function heedfulFetch(path, options) {
   return response;
 }
 
-/** Follows a session together with the other tabs of this browser at this address. */
+/** Follow a session together with the other tabs of this browser at this URL. */
 function follow(id, on) {
-  const env = { ...timers, fetch: heedfulFetch, EventSource: globalThis.EventSource };
+  const env = { ...timers, fetch: observedFetch, EventSource: globalThis.EventSource };
   const { BroadcastChannel } = globalThis;
-  const locks = navigator.locks ?? softLocks({ ...timers, BroadcastChannel, random: Math.random });
+  const locks = navigator.locks ?? fallbackLocks({ ...timers, BroadcastChannel, random: Math.random });
   const name = `ingest ${new URL(".", document.baseURI).pathname} ${id}`;
-  return new Shared(name, { ...timers, locks, BroadcastChannel }, (upward) => new Connection(id, env, upward), on);
+  return new SharedConnection(
+    name,
+    { ...timers, locks, BroadcastChannel },
+    (handlers) => new Connection(id, env, handlers),
+    on,
+  );
 }
 
 class App {
   #main = document.getElementById("main");
-  #list = new SessionList(document.querySelector(".sessions"), heedfulFetch);
-  #form = new StartForm(document.getElementById("start"), heedfulFetch, (snapshot, label) =>
+  #list = new SessionList(document.querySelector(".sessions"), observedFetch);
+  #form = new StartForm(document.getElementById("start"), observedFetch, (snapshot, label) =>
     this.#started(snapshot, label),
   );
   #view = null;
-  #begun = null;
+  #newest = null;
   #hiddenAt = 0;
 
   start() {
     goBack();
     addEventListener("hashchange", () => this.#route(true));
-    for (const turn of ["online", "offline"]) addEventListener(turn, () => this.#view?.check());
+    for (const type of ["online", "offline"]) addEventListener(type, () => this.#view?.check());
     addEventListener("pageshow", (event) => event.persisted && this.#view?.check());
     document.addEventListener("visibilitychange", () => this.#onVisibility());
     part(document, "skip").addEventListener("click", (event) => {
-      event.preventDefault(); // the address belongs to the session
+      event.preventDefault(); // the fragment of the URL names the session
       this.#main.focus();
     });
     part(document, "sign-in").addEventListener("click", () => sessionStorage.setItem(RETURN, location.hash));
@@ -73,11 +78,11 @@ class App {
     this.#list.mark(id || null);
     part(document, "new").hidden = id === "";
     if (/^[\w.-]+$/.test(id)) this.#watch(id, moved);
-    else this.#offer(moved);
+    else this.#showForm(moved);
     if (moved) scrollTo(0, 0);
   }
 
-  #offer(moved) {
+  #showForm(moved) {
     document.title = text.brand;
     this.#form.show();
     if (moved) this.#main.focus();
@@ -90,7 +95,7 @@ class App {
       id,
       name,
       {
-        fetch: heedfulFetch,
+        fetch: observedFetch,
         follow,
         meter,
         list: this.#list,
@@ -105,25 +110,25 @@ class App {
     if (moved) this.#view.focus();
   }
 
-  /** What is known of a session before its connection says anything. */
+  /** Return a snapshot to show before the connection has one, or null. */
   #known(id) {
-    return this.#begun?.session_id === id ? this.#begun : this.#list.known(id);
+    return this.#newest?.session_id === id ? this.#newest : this.#list.known(id);
   }
 
   #started(snapshot, label) {
     remember(snapshot.session_id, label);
-    this.#begun = snapshot;
+    this.#newest = snapshot;
     location.hash = snapshot.session_id;
     this.#list.refresh();
   }
 
   #onVisibility() {
     if (document.hidden) this.#hiddenAt = Date.now();
-    else if (Date.now() - this.#hiddenAt > AWAY) this.#view?.check();
+    else if (Date.now() - this.#hiddenAt > HIDDEN_LIMIT) this.#view?.check();
   }
 }
 
-/** After signing in, the session that was being watched comes back. */
+/** Return to the session that was being watched before signing in. */
 function goBack() {
   const hash = sessionStorage.getItem(RETURN);
   sessionStorage.removeItem(RETURN);
@@ -142,7 +147,7 @@ function confirmCancel() {
   });
 }
 
-/** Shows one error or one record of the report in full. */
+/** Show one error or one record of the report in full. */
 function showDetail(what) {
   const { file, message, error, time, n, ...record } = what;
   const dialog = dialogOf("detail");
@@ -166,7 +171,7 @@ function pair(term, value) {
 }
 
 fillTexts(document);
-// A task of its own: together with the above it would hold up the first paint on a slow machine.
+// In a separate task, so that the first paint is not delayed on a slow computer.
 setTimeout(() => {
   part(document, "unstarted").remove();
   new App().start();

@@ -1,18 +1,18 @@
-/** The page's start: where a script was lost, as when the network changes, all are asked for again. */
+/** The start of the page; if a script fails to load, as when the network changes, the page is reloaded. */
 
-const AGAIN = 1000;
+const RETRY = 1000;
 
 import("./app.js").catch(async (error) => {
-  // Once: after that the page says what to do, which needs no script.
+  // Reload once only; after that the text of index.html asks the user to reload.
   const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
   if (navigation?.type === "reload") throw error;
-  do await new Promise((resolve) => setTimeout(resolve, AGAIN));
-  while (!(await answers()));
+  do await new Promise((resolve) => setTimeout(resolve, RETRY));
+  while (!(await responds()));
   location.reload();
 });
 
-/** Whether the service is there: a reload without it would leave the browser's own error page. */
-async function answers() {
+/** Return whether the service responds: a reload without it would show the error page of the browser. */
+async function responds() {
   try {
     return (await fetch("healthz", { cache: "no-store" })).ok;
   } catch {

@@ -1,4 +1,4 @@
-/** Every English word of the page: to translate it, translate this file and `signin.html`. */
+/** The texts of the page; a translation replaces this file and the texts of `signin.html`. */
 
 export const LOCALE = "en";
 
@@ -7,7 +7,7 @@ const plural = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
 const files = (n) => plural(n, "file", "files");
 const RETRY = "Retry of ";
 
-/** Fixed texts, which index.html names in data-text, data-label and data-placeholder. */
+/** Fixed texts, named by data-text, data-label and data-placeholder in index.html. */
 export const text = {
   brand: "Ingest",
   skip: "Skip to the content",
@@ -15,15 +15,15 @@ export const text = {
 
   startTitle: "New session",
   startLead:
-    "Pick a folder and press Start. You can watch every file land, and close this page at any time: the work goes on.",
+    "Choose a folder and press Start. The page shows the progress. You can close it at any time: the session continues.",
   folder: "Folder",
-  breadcrumbs: "Folder shown",
+  breadcrumbs: "Current folder",
   folders: "Folders inside",
-  folderKeys: "Arrow keys move, Enter opens, Backspace goes up.",
+  folderKeys: "Arrow keys move, Enter opens, Backspace goes to the parent folder.",
   filterFolders: "Filter these folders",
-  noFolders: "No folders in here.",
+  noFolders: "No folders inside.",
   noMatchingFolders: "No folder matches.",
-  loadingFolders: "Looking…",
+  loadingFolders: "Loading…",
   recursive: "Include the folders inside",
   which: "Which files",
   common: "Common sets",
@@ -39,13 +39,13 @@ export const text = {
   limit: "Stop after",
   limitUnit: "files",
   limitExample: "no limit",
-  skipExisting: "Skip files that are known and unchanged",
+  skipExisting: "Skip files already ingested and unchanged",
   start: "Start",
   starting: "Starting…",
 
   sessions: "Sessions",
-  noSessions: "None yet. The first one shows up here.",
-  listStale: "The list cannot be reached just now.",
+  noSessions: "No sessions yet.",
+  listStale: "The list cannot be loaded. It is tried again every few seconds.",
 
   session: "Session",
   progress: "Progress",
@@ -59,23 +59,23 @@ export const text = {
   elapsed: "Elapsed",
   size: "Data read",
   current: "Now",
-  findingNote: "Looking through the folders. Work on the files begins when all are found.",
+  findingNote: "Searching the folders. Processing begins when all files are found.",
   cancel: "Cancel",
   retry: "Retry failed files",
   cancelTitle: "Cancel this session?",
-  cancelBody: "Files that are finished stay recorded. The rest is left as it is.",
+  cancelBody: "Outcomes so far are kept. The remaining files are not processed.",
   cancelYes: "Cancel session",
   cancelNo: "Keep going",
   close: "Close",
 
-  errors: "What went wrong",
+  errors: "Errors",
   errorsList: "Errors, newest first",
   errorLoading: "Loading…",
-  errorUnavailable: "This server no longer hands out single errors. The report has them all.",
+  errorUnavailable: "This server does not return single errors. The report contains all of them.",
 
   report: "Files",
   reportShow: "Show the files so far",
-  reportReload: "Read again",
+  reportReload: "Reload",
   search: "Search names and messages",
   outcome: "Outcome",
   type: "Type",
@@ -90,7 +90,7 @@ export const text = {
   columnOutcome: "Outcome",
   columnType: "Type",
   columnSize: "Size",
-  reportPartly: "The report broke off; what arrived is shown.",
+  reportPartly: "The report is incomplete; the part that was received is shown.",
   more: "Show more",
   downloads: "Download the report",
   downloadWord: "Report",
@@ -101,14 +101,14 @@ export const text = {
   detailMessage: "Message",
   detailRecord: "Record",
 
-  goneTitle: "This session is not there any more",
-  goneBody: "The server does not know it. It may have been started elsewhere, or its time is over.",
+  goneTitle: "This session no longer exists",
+  goneBody: "The server does not have this session. It was removed because of its age, or started on another server.",
   deniedTitle: "You are signed out",
-  deniedBody: "The server no longer accepts this browser's sign-in. The session itself goes on.",
+  deniedBody: "The server no longer accepts the sign-in of this browser. The session continues.",
   signIn: "Sign in again",
 };
 
-/** What each word of the contract is called on the page. */
+/** The words for the states of the connection. */
 export const link = {
   connecting: "Connecting",
   live: "Live",
@@ -120,13 +120,13 @@ export const link = {
 };
 
 export const linkHint = {
-  connecting: "Waiting for the first word from the server",
-  live: "Every change is pushed to this page",
-  reconnecting: "The connection is lost. This page reconnects by itself; nothing is missed",
-  polling: "Live updates do not get through to here, so the page asks for each change",
-  finished: "Nothing more will change",
-  gone: "The server does not know this session",
-  denied: "Sign in to go on watching",
+  connecting: "Waiting for the first response of the server",
+  live: "The server streams each change to this page",
+  reconnecting: "The connection is lost. This page reconnects by itself, and no change is missed",
+  polling: "The stream does not reach this page, so the page polls for each change",
+  finished: "The session has ended",
+  gone: "The server does not have this session",
+  denied: "Sign in to continue",
 };
 
 export const phase = {
@@ -142,7 +142,7 @@ export const outcome = { done: "Done", skipped: "Skipped", error: "Failed" };
 
 export const outcomeOf = (status) => outcome[status] ?? String(status);
 
-/** Sentences with something in them. */
+/** Texts with values. */
 export const say = {
   files,
   found: (n) => `${files(n)} found so far`,
@@ -158,23 +158,24 @@ export const say = {
   titleEnd: (word, percent, name) =>
     [word, percent !== null && `${percent}%`, name || text.brand].filter(Boolean).join(" · "),
   completed: (v, elapsed) => {
-    if (v.total === 0) return "No file matched. Another folder, or other patterns, may hold what you want.";
-    if (v.failed > 0) return `Finished in ${elapsed}. ${files(v.failed)} failed and can be tried again.`;
-    if (v.skipped === v.total) return `Finished in ${elapsed}. Nothing was new: every file was known and unchanged.`;
-    return `Finished in ${elapsed}, without an error.`;
+    if (v.total === 0) return "No file matched. Choose another folder or other patterns.";
+    if (v.failed > 0) return `Finished in ${elapsed}. ${files(v.failed)} failed and can be retried.`;
+    if (v.skipped === v.total)
+      return `Finished in ${elapsed}. Every file was skipped: none has changed since it was ingested.`;
+    return `Finished in ${elapsed} without errors.`;
   },
   cancelled: (v, elapsed) =>
     v.total === 0
-      ? `Cancelled after ${elapsed}, before a file was found.`
-      : `Cancelled after ${elapsed}. ${number.format(v.left)} of ${files(v.total)} were left as they are.`,
+      ? `Cancelled after ${elapsed}, before any file was found.`
+      : `Cancelled after ${elapsed}. ${number.format(v.left)} of ${files(v.total)} were not processed.`,
   stopped: (message) =>
-    `The session could not go on: ${message}\n` +
-    `What is finished stays recorded. When the cause is mended, start again with “${text.skipExisting}”.`,
+    `The session stopped: ${message}\n` +
+    `Outcomes so far are kept. Correct the cause, then start again with “${text.skipExisting}”.`,
   lag: (ms, about) => `${about ? "≈ " : ""}${number.format(ms)} ms`,
   lagHint: (about) =>
     about
-      ? "From the change to this page. The two clocks differ; this is an estimate."
-      : "From the change to this page",
+      ? "Time from the change to its receipt by this page, estimated because the two clocks differ"
+      : "Time from the change to its receipt by this page",
   rate: (n) => number.format(n >= 100 ? Math.round(n) : Math.round(n * 10) / 10),
   plot: (now, peak) => `Files per second over the session: now ${now}, at most ${peak}`,
   peak: (n) => `at most ${n} files per second`,
@@ -182,29 +183,30 @@ export const say = {
   sessionName: (id) => `${text.session} ${id.slice(0, 8)}`,
   retryName: (name) => (name.startsWith(RETRY) ? name : RETRY + name),
   startCount: (n) => `${text.start} · ${files(n)}`,
-  /** What a session takes its files from; a folder of null is the root. */
+  /** The folders that a session includes; a folder of null is the root. */
   from: (folder, recursive) => {
-    if (folder === null) return recursive ? "all folders" : "the top folder alone";
-    return recursive ? `“${folder}” and the folders inside` : `“${folder}” alone`;
+    if (folder === null) return recursive ? "all folders" : "the top folder only";
+    return recursive ? `“${folder}” and the folders inside` : `“${folder}” only`;
   },
   takes: (from, every, count) => {
     const known = count && count.files > 0;
     if (every) return known && !count.whole ? `At least ${files(count.files)}, from ${from}.` : `From ${from}.`;
-    if (!known) return `The files that match, from ${from}.`;
-    return `Those of ${count.whole ? "" : "at least "}${files(count.files)} that match, from ${from}.`;
+    if (!known) return `All matching files from ${from}.`;
+    return `The matching files among ${count.whole ? "" : "at least "}${files(count.files)} from ${from}.`;
   },
   filesBelow: (n) => (n === 0 ? "empty" : files(n)),
   filesAtLeast: (n) => (n === 0 ? "" : `${number.format(n)}+ files`),
-  foldersCut: (shown, all) => `${number.format(shown)} of ${number.format(all)} folders shown; filter to see others.`,
+  foldersCut: (shown, all) =>
+    `${number.format(shown)} of ${number.format(all)} folders are shown; use the filter to find others.`,
   root: "All folders",
   upTo: (name) => `Up to ${name}`,
   removePattern: (pattern) => `Remove ${pattern}`,
   errorCount: (n) => plural(n, "error", "errors"),
-  errorsCut: (n) => `The newest ${number.format(n)} are listed; the report has them all.`,
+  errorsCut: (n) => `The newest ${number.format(n)} are listed; the report contains all of them.`,
   reportKept: (shown, read) => `${number.format(shown)} of ${files(read)} match.`,
   reportAll: (shown) => `${files(shown)}.`,
   reportNone: (read) => (read === 0 ? "No file is finished yet." : `None of ${files(read)} matches.`),
-  reportCut: (kept) => `The first ${number.format(kept)} that match are listed; the download has them all.`,
+  reportCut: (kept) => `The first ${number.format(kept)} matches are listed; the report contains all of them.`,
   reportReading: (read) => `Reading… ${files(read)} so far.`,
   listCounts: (v) =>
     [
@@ -216,15 +218,15 @@ export const say = {
       .join(" · ") || (v.total === 0 ? "no files" : "0 done"),
 };
 
-/** What went wrong between the page and the server. */
+/** The texts of failed requests. */
 export const trouble = {
   network: "The server cannot be reached. Check the connection and try again.",
-  unauthorized: "You are signed out. Sign in again to go on.",
-  busy: "The server has as many sessions running as it can take. Try again in a moment.",
-  answer: (status) => `The server answered with ${status}.`,
-  folderGone: "This folder is not there.",
-  folderForbidden: "This folder is outside of what may be read.",
-  limit: "Give a whole number from 1 up, or leave this empty for no limit.",
+  unauthorized: "You are signed out. Sign in again to continue.",
+  busy: "The server has reached its limit of running sessions. Try again in a moment.",
+  answer: (status) => `The server responded with status ${status}.`,
+  folderGone: "This folder does not exist.",
+  folderForbidden: "This folder is not allowed.",
+  limit: "Enter a whole number of at least 1, or leave this empty for no limit.",
 };
 
 const two = (n) => String(n).padStart(2, "0");
@@ -240,7 +242,7 @@ export const units = {
     const digits = i === 0 || value >= 99.5 ? 0 : 1;
     return `${value.toFixed(digits)} ${UNITS[i]}`;
   },
-  /** Seconds in the two largest units that matter. */
+  /** Return a duration in its two largest units. */
   duration(seconds) {
     const s = Math.max(0, Math.round(seconds));
     if (seconds < 1) return "under 1 s";
@@ -252,7 +254,7 @@ export const units = {
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   },
   number: (n) => number.format(n),
-  /** What is only guessed, no finer than a guess is worth. */
+  /** Return an estimated duration, rounded according to its size. */
   estimate(seconds) {
     const minutes = Math.round(seconds / 60);
     if (seconds < 60) return units.duration(seconds);
@@ -264,7 +266,7 @@ export const units = {
   time: (date) => `${clock(date)}:${two(date.getSeconds())}`,
   full: (date) =>
     `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short", year: "numeric" })}, ${units.time(date)}`,
-  /** A time of today, else the day with it. */
+  /** Return the time, with the day unless it is today. */
   moment(date, now) {
     if (date.toDateString() === now.toDateString()) return clock(date);
     return `${date.toLocaleDateString(LOCALE, { day: "numeric", month: "short" })}, ${clock(date)}`;

@@ -18,7 +18,7 @@ def focused(page: Page) -> str:
 
 
 def test_keyboard_alone_is_enough(new_server: NewServer, open_tabs: OpenTabs) -> None:
-    """Pick a folder, start, cancel and confirm without a mouse."""
+    """A folder can be chosen and a session started and cancelled without a mouse."""
     server = new_server()
     server.files("keys/one", 1)
     server.files("keys/two", 300, "50")
@@ -56,7 +56,7 @@ def test_keyboard_alone_is_enough(new_server: NewServer, open_tabs: OpenTabs) ->
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(new_server: NewServer, open_tabs: OpenTabs, scheme: str) -> None:
-    """In each state, in both colour schemes, also with 360 pixels and without motion."""
+    """Each state is accessible in both colour schemes, at 360 pixels, and with reduced motion."""
     server = new_server()
     server.files("some/inner", 200, "30", name="{:03}.jpg")
     server.files("some/inner", 20, "5 bad", name="bad{}.jpg")
@@ -67,43 +67,43 @@ def test_axe_finds_nothing_serious(new_server: NewServer, open_tabs: OpenTabs, s
     )
     page = tabs.open(server.url)
     page.locator(".folder").first.wait_for()
-    found = {"start": look(page)}
+    found = {"start": problems(page)}
     page.get_by_label("Stop after").fill("x")
     page.locator("[data-start]").click()
-    found["refused"] = look(page)
+    found["refused"] = problems(page)
     page.goto(f"{server.url}#{server.begin('some')}")
     expect(page.locator("[data-rows] li").first).to_be_visible()
-    found["watching"] = look(page)
+    found["watching"] = problems(page)
     page.locator("[data-cancel]").click()
-    found["asking"] = look(page)
+    found["asking"] = problems(page)
     page.get_by_role("button", name="Keep going").click()
     complete(page)
     page.locator("[data-report]").scroll_into_view_if_needed()
     page.locator("[data-records] tr").first.wait_for()
-    found["finished"] = look(page)
+    found["finished"] = problems(page)
     page.locator("[data-rows] button").first.click()
-    found["detail"] = look(page)
+    found["detail"] = problems(page)
     page.keyboard.press("Escape")
     page.goto(f"{server.url}#gone")
     badge(page, "gone")
-    found["gone"] = look(page)
+    found["gone"] = problems(page)
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 
 @pytest.mark.parametrize("width", [320, 640, 1280])
 def test_large_numbers_stay_in_their_tiles(server: Server, open_tabs: OpenTabs, width: int) -> None:
-    """Eight digits are displayed whole, however narrow the screen or wide the zoom."""
+    """Counts of eight digits fit on every screen width and zoom."""
     server.files("large", 1)
     session = server.begin("large")
     page = open_tabs(viewport={"width": width, "height": 700}).open(f"{server.url}#{session}")
     complete(page)
-    snapshot = server.snapshot(session)
-    snapshot["stats"] |= {"done": 48_888_888, "skipped_existing": 48_888_888, "errors": 48_888_888}
-    snapshot |= {"processed_files": 3 * 48_888_888, "total_files": 4 * 48_888_888}
+    changed = server.snapshot(session)
+    changed["stats"] |= {"done": 48_888_888, "skipped_existing": 48_888_888, "errors": 48_888_888}
+    changed |= {"processed_files": 3 * 48_888_888, "total_files": 4 * 48_888_888}
     page.route(
         "**/stream/*",
         lambda route: route.fulfill(
-            content_type="text/event-stream", body=f"data: {json.dumps(snapshot)}\n\n"
+            content_type="text/event-stream", body=f"data: {json.dumps(changed)}\n\n"
         ),
     )
     page.reload()
@@ -113,8 +113,8 @@ def test_large_numbers_stay_in_their_tiles(server: Server, open_tabs: OpenTabs, 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def look(page: Page) -> list[str]:
-    """Return the accessibility violations of the page."""
+def problems(page: Page) -> list[str]:
+    """Return the problems of the page as it is: serious axe-core findings, and overflow."""
     faults = serious(page)
     if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
         faults.append("wider than the screen")
@@ -122,9 +122,9 @@ def look(page: Page) -> list[str]:
 
 
 def test_sign_in_page_is_accessible(new_server: NewServer, open_tabs: OpenTabs) -> None:
-    """The page that asks for the token has its styles, and nothing serious."""
+    """The sign-in page has its styles and no serious axe-core finding."""
     server = new_server(INGEST_TOKEN="secret").start()
     page = open_tabs(faulty_network=True, color_scheme="dark").open(server.url)
     expect(page.get_by_label("Access token")).to_be_focused()
     assert page.evaluate("getComputedStyle(document.body).display") == "grid"
-    assert look(page) == []
+    assert problems(page) == []

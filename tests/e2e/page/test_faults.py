@@ -1,4 +1,4 @@
-"""The page against servers that die and proxies that buffer or cut: it recovers by itself."""
+"""The page with servers that crash and proxies that buffer or close connections: it recovers."""
 
 import re
 import signal
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 def test_restarted_server_needs_no_reload(
     new_server: NewServer, open_tabs: OpenTabs, how: signal.Signals
 ) -> None:
-    """Ended under the page and started again, the session goes on to 100 %, never backwards."""
+    """After a restart of the server the bar reaches 100 % and never moves back."""
     server = new_server()
     server.files("all", 400, "10")
     server.start()
@@ -35,7 +35,7 @@ def test_restarted_server_needs_no_reload(
 
 
 def test_buffering_proxy_is_polled_through(server: Server, open_tabs: OpenTabs) -> None:
-    """A stream that shows nothing for three seconds is given up for polling."""
+    """Polling replaces a stream without a frame in three seconds."""
     server.files("buffered", 800, "20")
     session = server.begin("buffered")
     with forwarding(server.port, buffers=True) as address:
@@ -48,7 +48,7 @@ def test_buffering_proxy_is_polled_through(server: Server, open_tabs: OpenTabs) 
 
 
 def test_proxy_that_cuts_every_second_is_survived(server: Server, open_tabs: OpenTabs) -> None:
-    """Whatever is cut each second, stream or poll, the page gets on to 100 %."""
+    """The page reaches 100 % though each stream or poll is closed after a second."""
     server.files("cut", 500, "20")
     session = server.begin("cut")
     with cutting(server.port, after=1.0) as address:
@@ -60,7 +60,7 @@ def test_proxy_that_cuts_every_second_is_survived(server: Server, open_tabs: Ope
 
 
 def test_browser_without_event_source_polls(server: Server, open_tabs: OpenTabs) -> None:
-    """Polling alone works, and the badge shows it."""
+    """Without EventSource the page polls, and the badge reads Polling."""
     server.files("old", 300, "20")
     page = open_tabs(script="delete window.EventSource;").open(
         f"{server.url}#{server.begin('old')}"
@@ -70,7 +70,7 @@ def test_browser_without_event_source_polls(server: Server, open_tabs: OpenTabs)
 
 
 def test_mute_stream_is_found_out(server: Server, open_tabs: OpenTabs) -> None:
-    """A stream that stays open and says no more is checked against `status`, on return at once."""
+    """A silent open stream is compared with `status`, at once when the tab becomes visible."""
     server.files("mute", 600, "20")
     script = """
     const set = Object.getOwnPropertyDescriptor(EventSource.prototype, 'onmessage').set;
@@ -89,7 +89,7 @@ def test_mute_stream_is_found_out(server: Server, open_tabs: OpenTabs) -> None:
 
 
 def test_page_that_loses_a_script_mends_itself(server: Server, open_tabs: OpenTabs) -> None:
-    """A network that changes while the page loads costs a second, and no session from view."""
+    """After a network change during loading the page loads again and shows the same session."""
     server.files("lost", 1)
     session = server.begin("lost")
     tabs = open_tabs(faulty_network=True)
@@ -102,7 +102,7 @@ def test_page_that_loses_a_script_mends_itself(server: Server, open_tabs: OpenTa
 
 @pytest.mark.parametrize("lost", ["plot.js", "main.js"])
 def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs, lost: str) -> None:
-    """What does not come the second time either leaves no blank page; reloading mends it."""
+    """A script that fails twice leaves a text that asks the user to reload."""
     tabs = open_tabs(faulty_network=True, reduced_motion="reduce")
     tabs.context.route(f"**/{lost}", lambda route: route.abort())
     page = tabs.open(server.url)
@@ -113,7 +113,7 @@ def test_page_that_lacks_a_script_says_so(server: Server, open_tabs: OpenTabs, l
 
 
 def test_session_that_is_gone_says_so(server: Server, open_tabs: OpenTabs) -> None:
-    """An unknown session does not show "connecting" without end: it offers a new start."""
+    """For an unknown session the page offers a new session."""
     page = open_tabs(faulty_network=True).open(f"{server.url}#nosuchsession")
     badge(page, "gone")
     page.locator("[data-notice] a").click()
@@ -121,7 +121,7 @@ def test_session_that_is_gone_says_so(server: Server, open_tabs: OpenTabs) -> No
 
 
 def test_prefix_token_and_its_end(new_server: NewServer, open_tabs: OpenTabs) -> None:
-    """Below a prefix, signed in by the form; a token that ends is said, and signing in returns."""
+    """A token that changes shows the sign-in link, which leads back to the session."""
     server = new_server("--root-path", "/below", INGEST_TOKEN="secret")
     server.files("all", 1000, "20")
     server.start()

@@ -44,7 +44,7 @@ def smooth(browser: Browser, page: Page) -> Iterator[None]:
     """
     Hold each task of the page's main thread below 50 ms while the block runs.
 
-    The page is open already: what Playwright puts into it at first does not count.
+    The page is already open, so the scripts that Playwright adds at first are not measured.
     """
     browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
     try:
@@ -57,7 +57,7 @@ def smooth(browser: Browser, page: Page) -> Iterator[None]:
 def test_five_thousand_errors_are_all_there_once(
     browser: Browser, server: Server, open_tabs: OpenTabs
 ) -> None:
-    """Newest first, few rows in the document, none twice and none missing."""
+    """Errors are listed newest first, each once, with few rows in the document."""
     server.files("errors", 5000, "0 bad")
     page = open_tabs().open(server.url)
     expect(page.locator("#start")).to_be_visible()
@@ -73,7 +73,7 @@ def test_five_thousand_errors_are_all_there_once(
 def test_ten_thousand_files_never_block_the_page(
     browser: Browser, server: Server, open_tabs: OpenTabs
 ) -> None:
-    """Watching them and reading their report, the page takes input within 50 ms at any time."""
+    """While watching and reading the report the page handles input within 50 ms."""
     server.files("many", 10_000)
     page = open_tabs().open(server.url)
     expect(page.locator("#start")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The page against a real server that behaves: start, watch, share, come back."""
+"""The page with a working server: start, watch, share, return."""
 
 import re
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_picked_folder_is_watched_to_the_end(server: Server, open_tabs: OpenTabs) -> None:
-    """From the picker to 100 % no reload is needed, and done and failed are distinguished."""
+    """The page shows a session to 100 % without a reload, with counts of done and failed."""
     server.files("whole/inner", 297, "20")
     server.files("whole/inner", 3, "20 cannot be decoded", name="bad{}.txt")
     page = open_tabs(script=WATCH_BAR).open(server.url)
@@ -45,7 +45,7 @@ note();
 
 
 def test_nothing_moves_while_files_land(server: Server, open_tabs: OpenTabs) -> None:
-    """From the press on Start to the end each part of the card keeps its place."""
+    """Each part of the card keeps its position from Start to the end."""
     server.files("still", 150, "20")
     server.files("still", 2, "20 bad", name="bad{}.txt")
     page = open_tabs(script=WATCH_PLACES).open(server.url)
@@ -56,7 +56,7 @@ def test_nothing_moves_while_files_land(server: Server, open_tabs: OpenTabs) -> 
 
 
 def test_known_session_is_shown_before_its_connection(server: Server, open_tabs: OpenTabs) -> None:
-    """Start and the list know how a session stands: neither shows an empty card first."""
+    """Opened from Start or the list, a session never shows an empty card first."""
     server.files("known", 2)
     session = server.begin("known")
     page = open_tabs(faulty_network=True).open(server.url)
@@ -68,7 +68,7 @@ def test_known_session_is_shown_before_its_connection(server: Server, open_tabs:
 
 
 def test_outcomes_are_a_table_to_search_and_filter(server: Server, open_tabs: OpenTabs) -> None:
-    """The report is read when it comes into view, and each filter asks it anew."""
+    """The report is read when it comes into view, and again for each filter."""
     server.files("table", 150)
     server.files("table", 2, "0 no such codec", name="bad{}.jpg")
     page = open_tabs().open(f"{server.url}#{server.begin('table')}")
@@ -88,7 +88,7 @@ def test_outcomes_are_a_table_to_search_and_filter(server: Server, open_tabs: Op
 
 
 def test_retry_starts_a_session_of_the_failed_files(server: Server, open_tabs: OpenTabs) -> None:
-    """What failed can be tried again from where it is listed, once, even on a double click."""
+    """A double click on Retry starts one session with the failed files."""
     server.files("again", 5, "0 no")
     page = open_tabs().open(f"{server.url}#{server.begin('again')}")
     complete(page)
@@ -102,7 +102,7 @@ def test_retry_starts_a_session_of_the_failed_files(server: Server, open_tabs: O
 
 
 def test_double_click_on_start_starts_one_session(server: Server, open_tabs: OpenTabs) -> None:
-    """The second click of a double click starts nothing."""
+    """A double click on Start starts one session."""
     server.files("twice", 1)
     before = len(server.ask("GET", "/api/ingest/status")["sessions"])
     page = open_tabs().open(server.url)
@@ -114,7 +114,7 @@ def test_double_click_on_start_starts_one_session(server: Server, open_tabs: Ope
 
 
 def test_eight_tabs_share_one_stream(server: Server, open_tabs: OpenTabs) -> None:
-    """Beyond the six connections of a browser all tabs stay live, also after the leader ends."""
+    """More tabs than a browser has connections stay live, also after the leader closes."""
     server.files("tabs", 4000, "20")
     session = server.begin("tabs")
     tabs = open_tabs()
@@ -141,7 +141,7 @@ def moves_on(page: Page) -> None:
 
 
 def test_two_tabs_without_web_locks_share_too(server: Server, open_tabs: OpenTabs) -> None:
-    """Over plain http on another host there are no Web Locks: the tabs agree by themselves."""
+    """Over plain http on another host, without Web Locks, the tabs share a connection."""
     script = "Object.defineProperty(Navigator.prototype, 'locks', {get: () => undefined});"
     server.files("plain", 4000, "20")
     session = server.begin("plain")
@@ -157,7 +157,7 @@ def test_two_tabs_without_web_locks_share_too(server: Server, open_tabs: OpenTab
 
 
 def test_reload_goes_on_where_it_was(server: Server, open_tabs: OpenTabs) -> None:
-    """The address carries the session: a reload shows the same one, further on."""
+    """The URL names the session, so a reload shows it with its newer state."""
     server.files("reload", 4000, "20")
     session = server.begin("reload")
     page = open_tabs().open(f"{server.url}#{session}")
@@ -173,7 +173,7 @@ def test_reload_goes_on_where_it_was(server: Server, open_tabs: OpenTabs) -> Non
 
 
 def test_back_and_forward_move_between_sessions(server: Server, open_tabs: OpenTabs) -> None:
-    """Each session is a place in the history, and the form is one, too."""
+    """Each session and the form are entries of the history."""
     server.files("history", 1)
     first, second = server.begin("history"), server.begin("history")
     page = open_tabs().open(server.url)
@@ -191,7 +191,7 @@ def test_back_and_forward_move_between_sessions(server: Server, open_tabs: OpenT
 
 
 def test_cancel_asks_once(server: Server, open_tabs: OpenTabs) -> None:
-    """Nothing is cancelled before the question is answered with yes."""
+    """Nothing is cancelled before the dialog is confirmed."""
     server.files("cancel", 400, "50")
     session = server.begin("cancel")
     page = open_tabs().open(f"{server.url}#{session}")
@@ -206,7 +206,7 @@ def test_cancel_asks_once(server: Server, open_tabs: OpenTabs) -> None:
 
 
 def test_list_of_sessions_is_live(server: Server, open_tabs: OpenTabs) -> None:
-    """A session that another client starts shows up and moves on without a reload."""
+    """A session started by another client appears and is updated without a reload."""
     server.files("listed", 100, "10")
     page = open_tabs().open(server.url)
     item = page.locator(f'nav a[href="#{server.begin("listed")}"]')
@@ -215,7 +215,7 @@ def test_list_of_sessions_is_live(server: Server, open_tabs: OpenTabs) -> None:
 
 
 def start_while_opening(page: Page, folder: str) -> Route:
-    """Click a folder and Start at once; give the request for the folder, which is held."""
+    """Click a folder and Start at once; return the held request for the folder."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -233,7 +233,7 @@ def start_while_opening(page: Page, folder: str) -> Route:
 
 
 def test_start_takes_the_folder_clicked_last(server: Server, open_tabs: OpenTabs) -> None:
-    """Start right after a click on a folder waits for it, and never takes the one before."""
+    """Start right after a click on a folder waits for that folder and uses it."""
     server.files("slow/inner", 3)
     page = open_tabs().open(server.url)
     start_while_opening(page, "slow").continue_()
@@ -243,7 +243,7 @@ def test_start_takes_the_folder_clicked_last(server: Server, open_tabs: OpenTabs
 
 
 def test_folder_that_cannot_be_opened_is_not_taken(server: Server, open_tabs: OpenTabs) -> None:
-    """Start does nothing then, and the reason stands at the folder."""
+    """With a folder that cannot be opened Start does nothing and shows the reason."""
     server.files("away", 1)
     before = len(server.ask("GET", "/api/ingest/status")["sessions"])
     page = open_tabs(faulty_network=True).open(server.url)
@@ -255,7 +255,7 @@ def test_folder_that_cannot_be_opened_is_not_taken(server: Server, open_tabs: Op
 
 
 def test_folders_show_what_is_below_them(server: Server, open_tabs: OpenTabs) -> None:
-    """Files deeper down count for each folder of the list, as they do for the session."""
+    """The count of each listed folder includes the files of its subfolders."""
     server.files("below/a/deep", 4)
     server.files("below/b", 2)
     server.files("below/b/deep", 3)
@@ -272,7 +272,7 @@ def test_folders_show_what_is_below_them(server: Server, open_tabs: OpenTabs) ->
 
 
 def test_deep_folder_keeps_its_way_back_short(server: Server, open_tabs: OpenTabs) -> None:
-    """Of many folders the root and the last are displayed; what is left out can be reached."""
+    """The breadcrumbs show the root and the last folders, and a link to the others."""
     server.files("one/two/three/four/five/six", 1)
     page = open_tabs().open(server.url)
     for name in ["one", "two", "three", "four", "five", "six"]:
@@ -283,7 +283,7 @@ def test_deep_folder_keeps_its_way_back_short(server: Server, open_tabs: OpenTab
 
 
 def test_enter_after_the_last_pattern_starts_nothing(server: Server, open_tabs: OpenTabs) -> None:
-    """Enter adds a pattern; a second Enter does not start."""
+    """Enter adds a pattern; Enter in the empty field does not start a session."""
     page = open_tabs().open(server.url)
     page.locator(".folder").first.wait_for()
     posts: list[str] = []
@@ -302,7 +302,7 @@ def test_enter_after_the_last_pattern_starts_nothing(server: Server, open_tabs: 
 
 
 def test_bad_field_says_so_where_it_is(server: Server, open_tabs: OpenTabs) -> None:
-    """What the server refuses stands at the field that it names."""
+    """The message of a rejected field is shown at that field."""
     page = open_tabs(faulty_network=True).open(server.url)
     page.get_by_label("Stop after").fill("none")
     page.locator("[data-start]").click()
@@ -312,11 +312,11 @@ def test_bad_field_says_so_where_it_is(server: Server, open_tabs: OpenTabs) -> N
     page.locator("[data-start]").click()
     error = page.locator('[data-field="max_files"] [role="alert"]')
     expect(error).to_be_visible()
-    expect(error).not_to_contain_text("whole number from 1")
+    expect(error).not_to_contain_text("Enter a whole number")
 
 
 def test_pressed_set_is_what_the_server_is_asked_for(server: Server, open_tabs: OpenTabs) -> None:
-    """Only files of the chosen patterns are taken."""
+    """Only files that match the chosen patterns are processed."""
     server.files("sets", 4, name="a{}.JPG")
     server.files("sets", 3, name="b{}.txt")
     server.files("sets", 2, name="c{}.raw")
@@ -332,7 +332,7 @@ def test_pressed_set_is_what_the_server_is_asked_for(server: Server, open_tabs: 
 
 
 def test_hostile_file_names_are_text(server: Server, open_tabs: OpenTabs) -> None:
-    """No name is markup, breaks a line or turns the text around it."""
+    """No name becomes markup, breaks a line or changes the direction of the text around it."""
     place = server.root / "hostile"
     place.mkdir()
     names = [
@@ -354,9 +354,9 @@ def test_hostile_file_names_are_text(server: Server, open_tabs: OpenTabs) -> Non
     expect(page.locator("[data-rows] li")).to_have_count(len(names))
     page.locator("[data-report]").scroll_into_view_if_needed()
     expect(page.locator("[data-records] tr")).to_have_count(len(names))
-    records = page.locator("[data-records]").inner_text()
-    assert "<img src=x onerror=alert(1)>" in records
-    assert "line␊break␍" in records
+    rows = page.locator("[data-records]").inner_text()
+    assert "<img src=x onerror=alert(1)>" in rows
+    assert "line␊break␍" in rows
     assert "\u202e" not in page.locator("body").inner_text()
     assert page.locator("main img, main b, main i").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,4 +1,4 @@
-/** The service's routes, relative to the page, and its answers. */
+/** The routes of the service, relative to the page, and its JSON responses. */
 
 import { trouble } from "../strings.js";
 
@@ -17,13 +17,13 @@ export const paths = {
   directories: (path) => `${BASE}directories?path=${encodeURIComponent(path)}`,
 };
 
-/** An answer that is no success, or none at all (status 0). */
+/** A response that is not a success, or no response at all (status 0). */
 export class ApiError extends Error {
   constructor(status, problem = {}) {
-    // What the server says of a token is meant for programs.
+    // The detail of a 401 is written for programs, so the page has its own text for it.
     super((status !== 401 && (problem.detail || problem.title)) || describe(status));
     this.status = status;
-    /** The bad fields: [{field, message}]. */
+    /** The invalid fields: [{field, message}]. */
     this.fields = Array.isArray(problem.errors) ? problem.errors : [];
   }
 }
@@ -36,10 +36,9 @@ function describe(status) {
 }
 
 /**
- * The answer's JSON.
+ * Return the JSON of the response.
  *
- * Raises:
- *   ApiError: any answer but a success, and no answer at all; an abort passes through.
+ * Throws ApiError if the request fails or the status is not 2xx. An AbortError is passed on.
  */
 export async function ask(fetch, path, options = {}) {
   let response;
@@ -55,7 +54,7 @@ export async function ask(fetch, path, options = {}) {
   return body;
 }
 
-/** POSTs `body`; the same `key` starts the same session, however often it is sent. */
+/** Start a session. Requests with the same `key` start one session. */
 export function startSession(fetch, body, key) {
   return ask(fetch, paths.process, {
     method: "POST",
@@ -66,7 +65,7 @@ export function startSession(fetch, body, key) {
 
 export const cancelSession = (fetch, id) => ask(fetch, paths.cancel(id), { method: "POST" });
 
-/** 128 random bits; crypto.randomUUID is missing where the page is not a secure context. */
+/** Return 128 random bits in hexadecimal; crypto.randomUUID exists only in secure contexts. */
 export function randomKey(crypto = globalThis.crypto) {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");

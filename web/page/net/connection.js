@@ -1,29 +1,39 @@
-/** Follows one session: streams, falls back to polling, and comes back to streaming. */
+/**
+ * One tab's connection to one session.
+ *
+ * States: streaming; polling, with attempts to stream again in between; ended. A stream that brings no
+ * first frame, is refused or is lost three times in ten seconds is replaced by long polling. While
+ * polling, streaming is tried again after 5, 15, 30 and then every 60 seconds, and at once when a server
+ * that was away responds again. A stream without an event for 20 seconds is compared with `status`.
+ *
+ * Callers: SharedConnection, in the tab that holds the lock. Guarantees: the snapshots passed on never
+ * go back, and after the end or `close()` no timer, stream or request is left.
+ */
 
 import { paths } from "./api.js";
 import { fetchStatus, openPoll } from "./poll.js";
 import { openStream } from "./stream.js";
 import { finished, supersedes } from "../state/session_state.js";
 
-/** Comments are invisible to EventSource: so long a silence is checked against `status`. */
+/** Milliseconds without an event, after which the stream is compared with `status`: EventSource hides heartbeats. */
 export const SILENCE = 20_000;
-/** A frame may be on its way while `status` answers: so long it may still take. */
+/** Milliseconds that a frame may arrive after a `status` response with a newer snapshot. */
 export const GRACE = 1000;
-/** A server that has not answered by then is as good as gone, however open its connections are. */
+/** Milliseconds after which a `status` request without a response counts as a lost connection. */
 export const CHECK_TIME = 5000;
-/** When streaming is tried again while polling, in milliseconds after each failure. */
-export const TRIALS = [5000, 15_000, 30_000, 60_000];
-/** A stream that lived so long starts the row of trials anew. */
+/** Milliseconds from each failure to the next attempt to stream while polling. */
+export const ATTEMPTS = [5000, 15_000, 30_000, 60_000];
+/** A stream that lasted this long resets the pauses between attempts. */
 export const LASTING = 60_000;
 
 /**
- * The snapshots of session `id`, by whatever way works, until it ends or is closed.
+ * Receives the snapshots of session `id` by stream or by polling until the session ends or `close()` is called.
  *
- * `on.snapshot(snapshot, fresh)`: newer than the one before; `fresh` if it was sent as it
- * happened, so that its lag can be measured. `on.link(link)`: one of "live",
- * "reconnecting", "polling", and at last "finished", "gone" or "denied".
+ * `on.snapshot(snapshot, fresh)` is called with each newer snapshot; `fresh` is true if it was sent when it
+ * changed, so that its lag can be measured. `on.link(link)` is called with "live", "reconnecting" or
+ * "polling", and finally with "finished", "gone" or "denied".
  *
- * `env` holds EventSource (if there is one), fetch, setTimeout, clearTimeout and now.
+ * `env` has EventSource (or null), fetch, setTimeout, clearTimeout and now.
  */
 export class Connection {
   #id;
@@ -35,8 +45,8 @@ export class Connection {
   #newest = null;
   #frames = 0;
   #streamingSince = null;
-  #trials = 0;
-  #trialTimer = 0;
+  #failures = 0;
+  #attemptTimer = 0;
   #silenceTimer = 0;
   #checking = false;
   #closed = false;
@@ -51,13 +61,13 @@ export class Connection {
 
   close() {
     this.#closed = true;
-    this.#env.clearTimeout(this.#trialTimer);
+    this.#env.clearTimeout(this.#attemptTimer);
     this.#env.clearTimeout(this.#silenceTimer);
     this.#closeStream();
     this.#closePoll();
   }
 
-  /** Looks after the connection at once: the machine has slept, or the network is back. */
+  /** Check the connection now, after the computer slept or the network came back. */
   check() {
     if (this.#closed) return;
     if (this.#poll !== null) {
@@ -69,7 +79,7 @@ export class Connection {
     }
   }
 
-  #say(link) {
+  #setLink(link) {
     if (this.#closed || this.#link === link) return;
     this.#link = link;
     this.#on.link(link);
@@ -78,11 +88,11 @@ export class Connection {
   #end(link) {
     this.close();
     this.#closed = false;
-    this.#say(link);
+    this.#setLink(link);
     this.#closed = true;
   }
 
-  #take(snapshot, fresh) {
+  #accept(snapshot, fresh) {
     if (supersedes(snapshot, this.#newest)) {
       this.#newest = snapshot;
       this.#on.snapshot(snapshot, fresh);
@@ -94,12 +104,12 @@ export class Connection {
 
   #openStream() {
     if (this.#closed || !this.#env.EventSource || this.#stream !== null) return;
-    this.#env.clearTimeout(this.#trialTimer);
+    this.#env.clearTimeout(this.#attemptTimer);
     this.#streamingSince = null;
     this.#stream = openStream(paths.stream(this.#id), this.#env, {
       frame: (snapshot, fresh) => this.#onFrame(snapshot, fresh),
-      open: () => this.#onCarrying(),
-      lost: () => this.#poll === null && this.#say("reconnecting"),
+      open: () => this.#onStreaming(),
+      lost: () => this.#poll === null && this.#setLink("reconnecting"),
       failed: () => this.#onFailed(),
     });
   }
@@ -111,32 +121,32 @@ export class Connection {
 
   #onFrame(snapshot, fresh) {
     this.#frames += 1;
-    this.#onCarrying();
-    this.#take(snapshot, fresh);
+    this.#onStreaming();
+    this.#accept(snapshot, fresh);
   }
 
-  #onCarrying() {
+  #onStreaming() {
     this.#streamingSince ??= this.#env.now();
     this.#closePoll();
-    this.#say("live");
+    this.#setLink("live");
     this.#armSilence();
   }
 
   #onFailed() {
     this.#stream = null;
     this.#env.clearTimeout(this.#silenceTimer);
-    const lived = this.#streamingSince === null ? 0 : this.#env.now() - this.#streamingSince;
-    if (lived >= LASTING) this.#trials = 0;
-    if (this.#link === "live") this.#say("reconnecting");
-    this.#planTrial();
+    const lasted = this.#streamingSince === null ? 0 : this.#env.now() - this.#streamingSince;
+    if (lasted >= LASTING) this.#failures = 0;
+    if (this.#link === "live") this.#setLink("reconnecting");
+    this.#scheduleAttempt();
     if (this.#poll === null) this.#openPoll();
   }
 
-  #planTrial() {
-    this.#env.clearTimeout(this.#trialTimer);
-    const pause = TRIALS[Math.min(this.#trials, TRIALS.length - 1)];
-    this.#trials += 1;
-    this.#trialTimer = this.#env.setTimeout(() => this.#openStream(), pause);
+  #scheduleAttempt() {
+    this.#env.clearTimeout(this.#attemptTimer);
+    const pause = ATTEMPTS[Math.min(this.#failures, ATTEMPTS.length - 1)];
+    this.#failures += 1;
+    this.#attemptTimer = this.#env.setTimeout(() => this.#openStream(), pause);
   }
 
   // Silence
@@ -156,18 +166,18 @@ export class Connection {
     this.#env.clearTimeout(timer);
     this.#checking = false;
     if (this.#closed || this.#stream === null || this.#frames !== frames) return;
-    if (answer === null || answer.status === 401 || answer.status === 404) this.#breakStream();
-    else if (answer.status === 200 && supersedes(answer.snapshot, this.#newest)) this.#doubt(answer.snapshot);
+    if (answer === null || answer.status === 401 || answer.status === 404) this.#failStream();
+    else if (answer.status === 200 && supersedes(answer.snapshot, this.#newest)) this.#awaitFrame(answer.snapshot);
     else this.#armSilence();
   }
 
-  #doubt(snapshot) {
-    this.#take(snapshot, false);
+  #awaitFrame(snapshot) {
+    this.#accept(snapshot, false);
     if (this.#closed) return;
-    this.#silenceTimer = this.#env.setTimeout(() => this.#breakStream(), GRACE); // a frame disarms it
+    this.#silenceTimer = this.#env.setTimeout(() => this.#failStream(), GRACE); // the next frame clears it
   }
 
-  #breakStream() {
+  #failStream() {
     this.#closeStream();
     this.#onFailed();
   }
@@ -181,12 +191,12 @@ export class Connection {
       snapshot: (snapshot) => {
         const fresh = !first;
         first = false;
-        this.#take(snapshot, fresh);
+        this.#accept(snapshot, fresh);
       },
       alive: (failures) => this.#onPollAlive(failures),
       failed: (failures) => {
         first = true;
-        if (failures > 1) this.#say("reconnecting");
+        if (failures > 1) this.#setLink("reconnecting");
       },
       refused: (status) => this.#onRefused(status),
     });
@@ -198,8 +208,8 @@ export class Connection {
   }
 
   #onPollAlive(failures) {
-    this.#say("polling");
-    // The server was away and is back: most likely streaming is, too.
+    this.#setLink("polling");
+    // The server was unreachable and responds again, so streaming probably works again, too.
     if (failures > 1 && this.#stream === null) this.#openStream();
   }
 
@@ -209,10 +219,10 @@ export class Connection {
     else this.#streamOnly();
   }
 
-  /** Polling is switched off at this server (410, whatever the id): its stream has the last word. */
+  /** Ask the stream whether the session exists: this server has polling disabled (410 for any id). */
   async #streamOnly() {
     this.#closePoll();
-    this.#say("reconnecting");
+    this.#setLink("reconnecting");
     const answer = await this.#env.fetch(paths.stream(this.#id), { method: "HEAD" }).catch(() => null);
     if (this.#closed || this.#poll !== null) return;
     if (answer?.status === 404) this.#end("gone");

@@ -1,23 +1,27 @@
-/** Locks among tabs where Web Locks are missing: over plain http a page is no secure context. */
+/**
+ * Locks between tabs over BroadcastChannel, for pages without Web Locks (plain http is not a secure context).
+ *
+ * States of a request: asking, waiting for the holder, holding. It asks with a random number; a holder
+ * objects, and of several that ask at the same time the one with the lowest number gets the lock. Two
+ * holders for a moment are possible and harmless: they cost a second stream.
+ */
 
-/** So long a holder has to object. Two holders for a moment do no harm here: two streams. */
+/** Milliseconds that a holder has to object. */
 export const OBJECTION = 250;
-/** A holder that crashed says no farewell: the others ask anew this often. */
+/** Milliseconds after which waiting tabs ask again, because a holder that crashed sends no "free". */
 export const RECHECK = 10_000;
 
 /**
- * `request` as in the Web Locks API, as far as the tabs need it, over BroadcastChannel.
+ * Return an object with `request(name, {signal}, hold)` of the Web Locks API, or undefined without BroadcastChannel.
  *
- * Who wants the lock asks, with a random number; a holder objects, and of several that ask
- * at once the one with the least number wins. `env` holds BroadcastChannel, setTimeout,
- * clearTimeout and random; it is undefined-safe: without BroadcastChannel there are no locks.
+ * `env` has BroadcastChannel, setTimeout, clearTimeout and random.
  */
-export function softLocks(env) {
+export function fallbackLocks(env) {
   if (!env.BroadcastChannel) return undefined;
-  return { request: (name, { signal }, hold) => new SoftLock(name, env, signal).run(hold) };
+  return { request: (name, { signal }, hold) => new FallbackLock(name, env, signal).run(hold) };
 }
 
-class SoftLock {
+class FallbackLock {
   #env;
   #channel;
   #signal;
@@ -32,7 +36,7 @@ class SoftLock {
     this.#signal = signal;
     this.#ticket = env.random();
     this.#channel = new env.BroadcastChannel(`${name} lock`);
-    this.#channel.onmessage = ({ data }) => this.#hear(data);
+    this.#channel.onmessage = ({ data }) => this.#onMessage(data);
   }
 
   async run(hold) {
@@ -59,23 +63,23 @@ class SoftLock {
 
   #ask() {
     this.#channel.postMessage({ type: "ask", ticket: this.#ticket });
-    this.#again(OBJECTION, () => this.#granted());
+    this.#schedule(OBJECTION, () => this.#granted());
   }
 
-  #hear({ type, ticket }) {
+  #onMessage({ type, ticket }) {
     if (type === "ask" && (this.#holding || this.#ticket < ticket)) {
       this.#channel.postMessage({ type: "held" });
-      // The loser may have lost to one that waits as well: that one asks now.
+      // This request has the lower number, so it asks now.
       if (!this.#holding) this.#ask();
     } else if (type === "held" && !this.#holding) {
-      this.#again(RECHECK, () => this.#ask());
+      this.#schedule(RECHECK, () => this.#ask());
     } else if (type === "free" && !this.#holding) {
       this.#ask();
     }
   }
 
-  #again(ms, what) {
+  #schedule(ms, run) {
     this.#env.clearTimeout(this.#timer);
-    this.#timer = this.#env.setTimeout(what, ms);
+    this.#timer = this.#env.setTimeout(run, ms);
   }
 }

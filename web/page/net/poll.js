@@ -1,10 +1,10 @@
-/** Long polling of one session's status: what is left where streaming does not get through. */
+/** Long polling of one session's status, for networks that do not let streams through. */
 
 import { paths } from "./api.js";
 
-/** Seconds a request may be held: below the 30 and 60 that proxies cut at. */
+/** Seconds that a request may be held: below the 30 and 60 seconds after which proxies time out. */
 export const LONGEST_WAIT = 25;
-/** Milliseconds between two questions at least, however fast the answers come. */
+/** Least milliseconds between two requests. */
 export const LEAST_GAP = 250;
 const UNHELD_GAP = 1000;
 const GRACE = 10_000;
@@ -12,15 +12,15 @@ const RETRIES = [200, 500, 1000, 2000, 4000, 5000];
 const LONGEST_RETRY = 30;
 
 /**
- * Asks again and again until closed; reports go to `on`:
+ * Poll session `id` until closed and call the functions of `on`:
  *
- * - snapshot(snapshot): an answer that differs from the one before;
- * - alive(failures): the server answered, after so many failures in a row;
- * - failed(failures): it did not; it is asked again;
- * - refused(status): 401, 404 or 410, after which no more is asked.
+ * - snapshot(snapshot): the response has a new snapshot;
+ * - alive(failures): the server responded, after this number of consecutive failures;
+ * - failed(failures): there was no response, and the request is repeated;
+ * - refused(status): the response was 401, 404 or 410, and polling stops.
  *
- * A request that is cut while it is held makes the next wait shorter: behind a proxy that
- * kills connections every second, waits of a second at most still get through.
+ * A request that fails while it is held makes the next wait shorter: if a proxy closes connections
+ * every second, waits of one second still succeed.
  */
 export function openPoll(id, env, on) {
   let wait = LONGEST_WAIT;
@@ -91,7 +91,7 @@ export function openPoll(id, env, on) {
 
 const REFUSALS = new Set([401, 404, 410]);
 
-/** One answer of `status`: {status, etag, snapshot, retryAfter}; a wait of null does not wait. */
+/** Request `status` once and return {status, etag, snapshot, retryAfter}; a wait of null returns at once. */
 export async function fetchStatus(fetch, id, wait, etag, signal) {
   const url = wait === null ? paths.status(id) : paths.wait(id, wait);
   const headers = etag === null ? {} : { "If-None-Match": etag };

@@ -1,13 +1,13 @@
-/** Reads a session's report as it streams, and keeps a bounded number of records. */
+/** Reads the report of a session while it arrives, and keeps a limited number of records. */
 
-/** Records kept of one reading: the page stays light whatever the report's length. */
+/** Records kept of one report, so that the page's memory is limited. */
 export const KEPT = 1000;
-/** Milliseconds of reading at a stretch: less than a frame, so the page stays smooth. */
-const STRETCH = 8;
+/** Milliseconds of reading before the browser may paint: less than one frame. */
+const READING_TIME = 8;
 
 const DOCUMENTS = /^(text\/|application\/(pdf|rtf|epub|msword|vnd\.(ms-|oasis|openxml)))/;
 
-/** The coarse type of a record, as the filter names it. */
+/** Return the type of a record as the filter names it. */
 export function typeOf(record) {
   const type = record.media_type ?? "";
   const top = type.slice(0, type.indexOf("/"));
@@ -15,7 +15,7 @@ export function typeOf(record) {
   return DOCUMENTS.test(type) ? "document" : "other";
 }
 
-/** A test of records for what the person at the page asked: {text, status, type}, "" for any. */
+/** Return a predicate of records for the filter {text, status, type}, where "" matches everything. */
 export function matcher({ text = "", status = "", type = "" }) {
   const needle = text.trim().toLowerCase();
   return (record) =>
@@ -27,18 +27,15 @@ export function matcher({ text = "", status = "", type = "" }) {
 }
 
 /**
- * Reads NDJSON from `body` (a ReadableStream of bytes).
+ * Read NDJSON from `body` (a ReadableStream of bytes) and return {kept, read, more, incomplete}.
  *
- * It stops at the first match beyond KEPT, so common questions cost little; a rare match
- * may need the whole report, which is read in short stretches between which `breathe()` is
- * awaited. `onRecords(new, read)` is called after each stretch. A last line without its end
- * is a report that broke off.
- *
- * Gives {kept, read, cut, broken}: `cut` if there are more that match.
+ * Reading stops at the first match beyond KEPT (`more` is then true), so frequent matches cost little. A
+ * rare match may need the whole report: every READING_TIME milliseconds `onRecords(new, read)` is called
+ * and `yieldToBrowser()` awaited. If the response ends early or a line is not JSON, `incomplete` is true.
  */
-export async function readReport(body, matches, { now, breathe, onRecords }) {
+export async function readReport(body, matches, { now, yieldToBrowser, onRecords }) {
   const lines = new Lines(body);
-  const result = { kept: [], read: 0, cut: false, broken: false };
+  const result = { kept: [], read: 0, more: false, incomplete: false };
   let batch = [];
   let began = now();
   const flush = () => {
@@ -53,28 +50,28 @@ export async function readReport(body, matches, { now, breathe, onRecords }) {
         result.read += 1;
         if (matches(record)) {
           if (result.kept.length + batch.length === KEPT) {
-            result.cut = true;
+            result.more = true;
             break;
           }
           batch.push(record);
         }
       }
-      if (now() - began > STRETCH) {
+      if (now() - began > READING_TIME) {
         flush();
-        await breathe();
+        await yieldToBrowser();
         began = now();
       }
     }
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    result.broken = true;
+    result.incomplete = true;
   }
   flush();
   await lines.cancel();
   return result;
 }
 
-/** The lines of a stream of bytes, however they are split; null after the last. */
+/** The lines of a stream of bytes. */
 class Lines {
   #reader;
   #decoder = new TextDecoder();
@@ -86,7 +83,7 @@ class Lines {
     this.#reader = body.getReader();
   }
 
-  /** The next line that has already arrived, else null. */
+  /** Return the next line if it has arrived, else null. */
   buffered() {
     const end = this.#text.indexOf("\n", this.#at);
     if (end < 0) return null;
@@ -95,6 +92,7 @@ class Lines {
     return line;
   }
 
+  /** Return the next line, or null after the last. */
   async next() {
     for (;;) {
       const line = this.buffered();

@@ -1,23 +1,26 @@
-/** One connection to a session for all tabs of a browser: browsers allow six to a host. */
+/**
+ * One connection to a session for all tabs of a browser, because browsers allow six per host.
+ *
+ * States: leading (the tab holds the lock and the connection, and broadcasts what it receives); following
+ * (the tab listens, and waits for the lock); alone (no lock, no channel, or a leader that does not respond).
+ *
+ * Caller: app.js, once per watched session. Guarantees: `on` is called alike in every tab; when the leader
+ * closes or crashes, another tab takes over; a frozen leader is replaced within QUIET + ANSWER.
+ */
 
-/** So long the leader has for an answer to "hello" before a tab helps itself. */
+/** Milliseconds that the leader has to respond to "hello" before a tab connects by itself. */
 export const ANSWER = 3000;
-/** A follower that hears nothing for so long asks whether its leader is still there. */
+/** Milliseconds without a message after which a follower sends "hello". */
 export const QUIET = 25_000;
 
 /**
- * Follows session `id` together with the other tabs.
+ * Follows a session together with the other tabs that use the same `name`.
  *
- * Whoever holds the lock leads: it has the connection, and passes on what it hears. The
- * others listen, and wait for the lock: when the leader closes, the next one has it. A
- * leader that is silent (a tab that the browser froze) is asked, and if it does not answer
- * the tab connects by itself until it hears from the leader again.
- *
- * `connect(on)` opens the connection ({close, check}); `env` holds locks ({request}),
- * BroadcastChannel, setTimeout and clearTimeout. Without locks or BroadcastChannel each
- * tab is on its own. `on` is what Connection takes, and is called in every tab alike.
+ * `connect(on)` opens the connection ({close, check}). `env` has locks ({request}), BroadcastChannel,
+ * setTimeout and clearTimeout; without locks or BroadcastChannel each tab has its own connection. `on`
+ * has the functions that Connection calls.
  */
-export class Shared {
+export class SharedConnection {
   #env;
   #connect;
   #on;
@@ -41,9 +44,9 @@ export class Shared {
       return;
     }
     this.#channel = new env.BroadcastChannel(name);
-    this.#channel.onmessage = ({ data }) => this.#hear(data);
-    this.#seek(name);
-    this.#ask();
+    this.#channel.onmessage = ({ data }) => this.#onMessage(data);
+    this.#waitForLock(name);
+    this.#sendHello();
   }
 
   get leading() {
@@ -61,16 +64,16 @@ export class Shared {
     this.#channel = null;
   }
 
-  /** Looks after the connection at once, whoever has it. */
+  /** Check the connection now, in whichever tab it is. */
   check() {
     if (this.#ended) return;
     if (this.#connection !== null) this.#connection.check();
-    else this.#ask();
+    else this.#sendHello();
   }
 
   // Leading
 
-  async #seek(name) {
+  async #waitForLock(name) {
     const lead = () =>
       new Promise((release) => {
         this.#release = release;
@@ -80,7 +83,7 @@ export class Shared {
     try {
       await this.#env.locks.request(name, { signal: this.#waiting.signal }, lead);
     } catch {
-      // Aborted by close(), or locks are forbidden here: then this tab is on its own.
+      // Aborted by close(), or locks are not allowed here: then this tab connects by itself.
       if (!this.#ended) this.#open();
     }
   }
@@ -94,32 +97,32 @@ export class Shared {
   #open() {
     this.#connection ??= this.#connect({
       snapshot: (snapshot, fresh) => {
-        this.#tell({ type: "snapshot", snapshot, fresh });
+        this.#broadcast({ type: "snapshot", snapshot, fresh });
         this.#onSnapshot(snapshot, fresh);
       },
       link: (link) => {
-        this.#tell({ type: "link", link });
+        this.#broadcast({ type: "link", link });
         this.#onLink(link);
       },
     });
   }
 
-  #tell(message) {
+  #broadcast(message) {
     if (this.#leading) this.#channel?.postMessage(message);
   }
 
   // Following
 
-  #ask() {
+  #sendHello() {
     if (this.#leading || this.#ended || this.#channel === null) return;
     this.#channel.postMessage({ type: "hello" });
     this.#env.clearTimeout(this.#timer);
     this.#timer = this.#env.setTimeout(() => this.#open(), ANSWER);
   }
 
-  #hear(message) {
+  #onMessage(message) {
     if (message.type === "hello") {
-      if (this.#leading) this.#answer();
+      if (this.#leading) this.#sendState();
       return;
     }
     if (this.#leading) return;
@@ -128,12 +131,12 @@ export class Shared {
     this.#env.clearTimeout(this.#timer);
     if (message.type === "snapshot") this.#onSnapshot(message.snapshot, message.fresh);
     if (message.type === "link") this.#onLink(message.link);
-    if (!ENDS.has(this.#link)) this.#timer = this.#env.setTimeout(() => this.#ask(), QUIET);
+    if (!ENDS.has(this.#link)) this.#timer = this.#env.setTimeout(() => this.#sendHello(), QUIET);
   }
 
-  #answer() {
-    if (this.#snapshot !== null) this.#tell({ type: "snapshot", snapshot: this.#snapshot, fresh: false });
-    this.#tell({ type: "link", link: this.#link });
+  #sendState() {
+    if (this.#snapshot !== null) this.#broadcast({ type: "snapshot", snapshot: this.#snapshot, fresh: false });
+    this.#broadcast({ type: "link", link: this.#link });
   }
 
   #onSnapshot(snapshot, fresh) {

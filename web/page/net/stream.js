@@ -1,20 +1,20 @@
-/** One EventSource, watched: it says when it carries, when it is lost and when it is no use. */
+/** One EventSource, with reports of its frames, losses and failure. */
 
-/** A proxy that buffers lets nothing through, for minutes: no first frame in this time is a failure. */
+/** Milliseconds to the first frame; later is a failure, because a buffering proxy may hold it for minutes. */
 export const FIRST_FRAME = 3000;
-/** This many losses in LOSS_WINDOW, and streaming is taken to be broken. */
+/** Losses within LOSS_WINDOW milliseconds after which streaming counts as failed. */
 export const MAX_LOSSES = 3;
 export const LOSS_WINDOW = 10_000;
 
 const CLOSED = 2;
 
 /**
- * Opens a stream at `url`; reports go to `on`:
+ * Open a stream at `url` and call the functions of `on`:
  *
- * - frame(data, fresh): `fresh` unless it may be a repetition, as the first one always is;
- * - open(): it carries again after a loss, with nothing missed;
- * - lost(): the browser reconnects by itself, in the time that the server asked for;
- * - failed(reason): "mute", "refused" or "losses"; the stream is closed and stays so.
+ * - frame(snapshot, fresh): a frame arrived; `fresh` is false for the first one after a connect, which may be old;
+ * - open(): the stream is connected again after a loss, and no snapshot was missed;
+ * - lost(): the connection was lost, and the browser reconnects after the reconnection time;
+ * - failed(reason): the stream was closed for good, because of "silence", "refused" or "losses".
  */
 export function openStream(url, env, on) {
   const source = new env.EventSource(url);
@@ -31,7 +31,7 @@ export function openStream(url, env, on) {
     close();
     on.failed(reason);
   };
-  const timer = env.setTimeout(() => framed || fail("mute"), FIRST_FRAME);
+  const timer = env.setTimeout(() => framed || fail("silence"), FIRST_FRAME);
 
   source.onmessage = ({ data }) => {
     const snapshot = parse(data);

@@ -1,27 +1,26 @@
-/** How many files lie in a folder: an answer within a moment, or the part that was found in it. */
+/** Counts the files in a folder, within limits. */
 
 const MOST_FOLDERS = 200;
-const LANES = 3;
+const CONCURRENCY = 3;
 
 /**
- * The number of files in the folder of `listing`, and below it if `recursive`: {files, whole}.
+ * Return the number of files in the folder of `listing`, and below it if `recursive`: {files, whole}.
  *
- * `whole` is false if there may be more: it would take too many questions, one of them failed,
- * or the folder's own number is not known. `list(path)` gives what the directories route
- * answers; `own` is the number of files right in the folder, if it is known from the folder
- * above. `below(path, files, whole)` is told of each folder inside, once all that it holds is
- * known, or at the end.
+ * `whole` is false if there may be more files: too many requests were needed, one failed, or the number of
+ * files directly in the folder is unknown. `list(path)` returns the response of the directories route;
+ * `own` is the number of files directly in the folder, if the parent folder's listing has it.
+ * `below(path, files, whole)` is called for each folder inside, when its count is complete or at the end.
  *
  * @param {(path: string, files: number, whole: boolean) => void} [below]
  */
 export async function countFiles(listing, own, recursive, list, below = () => {}) {
   const known = listing.files ?? own ?? null;
-  const right = known ?? 0;
-  if (!recursive) return { files: right, whole: known !== null };
+  const direct = known ?? 0;
+  if (!recursive) return { files: direct, whole: known !== null };
   const branches = listing.directories.map(({ path, files }) => ({ path, files, open: 1 }));
   const queue = listing.directories.map(({ path }, i) => ({ path, branch: branches[i] }));
   let asked = 0;
-  const lane = async () => {
+  const work = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { path, branch } = next;
       asked += 1;
@@ -35,9 +34,9 @@ export async function countFiles(listing, own, recursive, list, below = () => {}
       if (branch.open === 0) below(branch.path, branch.files, true);
     }
   };
-  // Lanes that find the queue empty may leave early; the rest finish what is found later.
-  const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane));
-  const whole = known !== null && lanes.every(({ status }) => status === "fulfilled");
+  // A worker that finds the queue empty ends; the others process what is added later.
+  const results = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
+  const whole = known !== null && results.every(({ status }) => status === "fulfilled");
   for (const { path, files, open } of branches) if (open > 0) below(path, files, false);
-  return { files: branches.reduce((sum, branch) => sum + branch.files, right), whole };
+  return { files: branches.reduce((sum, branch) => sum + branch.files, direct), whole };
 }

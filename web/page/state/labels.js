@@ -1,4 +1,4 @@
-/** Which folder a session was started with, as far as this browser started it. */
+/** The folder of each session that this browser started, kept in localStorage. */
 
 const KEY = "ingest labels";
 const KEPT = 100;
@@ -7,7 +7,7 @@ function load() {
   try {
     return Object.entries(JSON.parse(localStorage.getItem(KEY)) ?? {});
   } catch {
-    return []; // storage is blocked, or holds something else
+    return []; // storage is blocked, or has other data
   }
 }
 
@@ -18,6 +18,6 @@ export function remember(id, label) {
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(entries)));
   } catch {
-    // The session is then named by its id.
+    // Storage is blocked: the session is shown with its id.
   }
 }

@@ -1,21 +1,21 @@
-/** How long a change takes to reach this page, though the two clocks may differ. */
+/** The lag of snapshots, corrected for the difference between the two clocks. */
 
-const WINDOW = 300_000; // clocks drift: what was least is forgotten after five to ten minutes
+const WINDOW = 300_000; // clocks drift, so the least difference is forgotten after five to ten minutes
 const SAMPLES = 9;
-// A `Date` header counts whole seconds, servers renew it but once a second, and a busy one is late.
+// A `Date` header has whole seconds, servers renew it once per second, and a busy server is late.
 const DATE_ERROR = 3000;
 
-// A page's clock counts whole milliseconds, rounded down, and runs by itself between two looks at
-// the machine's: a lag of that much below nothing is no other clock.
+// The clock of a page has whole milliseconds, rounded down, and may differ a little from the clock of its
+// computer: a lag this far below zero does not prove that the server has another clock.
 const GRAIN = 2;
 
 /**
- * Lag is receipt minus `changed_at`, less how far this clock is ahead of the server's.
+ * Lag is time of receipt minus `changed_at`, minus the skew: how far this clock is ahead of the server's.
  *
- * The skew is not known, only bounded: a lag cannot be negative, so the skew is at most the
- * least difference seen; and each answer's `Date` header, set between asking and receiving,
- * confines it to about three seconds. Where "no skew" is within the bounds it is believed;
- * where it is not, the least difference is taken for the skew, and the lag is marked as `about`.
+ * Only bounds of the skew are known. A lag cannot be negative, so the skew is at most the least difference
+ * seen; and the `Date` header of each response, set between request and receipt, limits it to about three
+ * seconds. If a skew of zero is within the bounds, it is used. Otherwise the least difference is used as
+ * the skew, and the lag is marked as `about`.
  */
 export class LagMeter {
   #low = -Infinity;
@@ -25,25 +25,25 @@ export class LagMeter {
   #windowStart = -Infinity;
   #recent = [];
 
-  /** Notes one answer's `Date` header; times are Unix milliseconds of this machine. */
+  /** Use the `Date` header of a response; times are Unix milliseconds of this computer. */
   date(sent, received, header) {
-    const stamp = Date.parse(header ?? "");
-    if (Number.isNaN(stamp)) return;
-    const low = sent - (stamp + DATE_ERROR);
-    const high = received - stamp;
+    const date = Date.parse(header ?? "");
+    if (Number.isNaN(date)) return;
+    const low = sent - (date + DATE_ERROR);
+    const high = received - date;
     const fits = low <= this.#high && high >= this.#low;
-    this.#low = fits ? Math.max(low, this.#low) : low; // no overlap: a clock was set
+    this.#low = fits ? Math.max(low, this.#low) : low; // without an overlap a clock was set
     this.#high = fits ? Math.min(high, this.#high) : high;
   }
 
-  /** How far this machine's clock is believed to be ahead of the server's, in milliseconds. */
+  /** The estimate of how far this clock is ahead of the server's, in milliseconds. */
   get skew() {
     const high = Math.min(this.#high, this.#least, this.#lastLeast);
     if (this.#low <= 0 && high >= -GRAIN) return 0;
     return Number.isFinite(high) ? high : 0;
   }
 
-  /** The median lag of the last few frames, with one more: {ms, about}. */
+  /** Add a frame and return the median lag of the last few frames: {ms, about}. */
   sample(changedAt, received) {
     const raw = received - changedAt;
     if (received - this.#windowStart > WINDOW) {

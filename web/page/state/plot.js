@@ -5,9 +5,10 @@ const HEIGHT = 72;
 const TOP = 6;
 
 /**
- * The paths {line, before, area} of rates over the plot's width; the highest stays below its
- * upper edge. The first `unseen` points are an average from before the page was opened: the
- * line of what was measured begins at the last of them, and `before` leads up to it.
+ * Return the paths {line, before, area} of the rates over the width of the plot.
+ *
+ * The first `unseen` points are an average from before the page was opened: `before` joins them, and `line`
+ * begins at the last of them.
  */
 export function plotPaths(rates, unseen = 0) {
   const peak = Math.max(...rates, Number.MIN_VALUE);

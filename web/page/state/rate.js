@@ -1,10 +1,10 @@
-/** The rate over a whole session in a bounded number of points. */
+/** The rate over a whole session in a limited number of points. */
 
 /**
  * Files finished in each of at most `limit` equal spans of time.
  *
- * When the spans run out, neighbours are merged and each span is twice as long: an hour is
- * drawn with as many points as a minute, and memory does not grow.
+ * When all spans are used, neighbours are merged and each span becomes twice as long, so an hour has as
+ * many points as a minute and memory does not grow.
  */
 export class RateHistory {
   #limit;
@@ -20,12 +20,12 @@ export class RateHistory {
   }
 
   /**
-   * Notes that `processed` files were finished at `at` (milliseconds by the server's clock).
+   * Add that `processed` files were finished at `at` (milliseconds of the server's clock).
    *
-   * What happened since the note before is spread evenly over the time between. A page that
-   * comes later passes `since`, when the session began: the time until then is an average.
+   * The files since the previous call are spread evenly over the time between. A page that was opened
+   * later passes `since`, the start of the session: the rate until `at` is then an average.
    */
-  note(at, processed, since = at) {
+  add(at, processed, since = at) {
     if (this.#last === null) {
       this.#start = Math.min(since, at);
       if (at > this.#start) this.#spread(this.#start, at, processed);
@@ -58,16 +58,16 @@ export class RateHistory {
     this.#width *= 2;
   }
 
-  /** Files per second of each span; the last, which is not over, counts for what is over of it. */
+  /** Files per second of each span; the rate of the last one is taken over its elapsed part. */
   get points() {
     const rates = this.#bins.map((files) => (files * 1000) / this.#width);
     const rest = this.#last === null ? 0 : (this.#last.at - this.#start) % this.#width;
     if (rates.length > 1 && rest > 0) rates[rates.length - 1] *= this.#width / rest;
-    // A sliver of a span says little and would jump about.
+    // The rate of a very short part would vary too much.
     return rest > 0 && rest < this.#width / 2 ? rates.slice(0, -1) : rates;
   }
 
-  /** How many points, from the first, tell of the time before the first note. */
+  /** Number of points, from the first, that lie before the first call of `add`. */
   get unseen() {
     return this.#first === null ? 0 : Math.floor((this.#first - this.#start) / this.#width);
   }
@@ -76,7 +76,7 @@ export class RateHistory {
     return Math.max(0, ...this.points);
   }
 
-  /** Whether there is something to draw that this page has seen itself. */
+  /** Whether there are enough points that this page has measured itself. */
   get drawable() {
     return this.#seen > 1 && this.points.length > 2;
   }

@@ -1,4 +1,4 @@
-/** What the page knows of one session: a pure reducer, and what it shows in words and numbers. */
+/** The state of one session on the page: a pure reducer, and the words and numbers to show. */
 
 import { say, phase as phaseWord } from "../strings.js";
 
@@ -11,17 +11,17 @@ const RANK = { starting: 0, processing: 1 };
 
 export const finished = (snapshot) => snapshot !== null && ENDS.has(snapshot.status);
 
-/** Links that no later event of the connection changes. */
+/** Final links: no later event changes them. */
 const FINAL = new Set(["finished", "gone", "denied"]);
 
 export const initialState = (id, name = "") =>
   Object.freeze({ id, name, snapshot: null, link: "connecting", since: null, lag: null });
 
 /**
- * Whether `next` tells something that `last` does not.
+ * Return whether snapshot `next` is newer than `last`.
  *
- * An answer of `status` and a frame of the stream can overtake one another, and a session that
- * is taken up after a restart looks for its files again: neither may move the bar back.
+ * A `status` response and a frame can overtake each other, and a session that is resumed after a restart
+ * finds its files again: neither may move the progress bar back.
  */
 export function supersedes(next, last) {
   if (last === null) return true;
@@ -33,7 +33,7 @@ export function supersedes(next, last) {
 
 const order = (s) => [finished(s) ? 1 : 0, s.processed_files, RANK[s.status] ?? 2, s.changed_at];
 
-/** The state after one event: {type: "snapshot", snapshot, lag?} or {type: "link", link, at?}. */
+/** Return the state after one event: {type: "snapshot", snapshot, lag?} or {type: "link", link, at?}. */
 export function reduce(state, event) {
   if (event.type === "snapshot") return withSnapshot(state, event);
   if (event.type === "link") return withLink(state, event);
@@ -45,14 +45,14 @@ function withSnapshot(state, { snapshot, lag = null }) {
   if (!supersedes(snapshot, state.snapshot)) return state;
   return Object.freeze({
     ...state,
-    snapshot: steady(snapshot, state.snapshot),
+    snapshot: keepProgress(snapshot, state.snapshot),
     link: finished(snapshot) ? "finished" : state.link,
     lag: lag ?? state.lag,
   });
 }
 
-/** A session once under way stays so on the page while the server counts its files anew. */
-function steady(next, last) {
+/** Keep "processing" and the percentage while the server finds the files again after a restart. */
+function keepProgress(next, last) {
   if (last === null || last.status !== "processing" || next.status !== "starting") return next;
   return {
     ...next,
@@ -68,14 +68,14 @@ function withLink(state, { link, at = null }) {
   return Object.freeze({ ...state, link, since: at, lag: link === "live" || link === "polling" ? state.lag : null });
 }
 
-/** How a session stands, in one word of the page. */
+/** Return the phase of a session: a key of `phase` in strings.js. */
 export function phaseOf(snapshot) {
   if (snapshot === null) return "waiting";
   if (snapshot.status === "starting") return "finding";
   return ENDS.get(snapshot.status) ?? "processing";
 }
 
-/** Done, skipped and failed are three different things; their sum is what the bar counts. */
+/** Return the counts of a session; the bar shows done, skipped and failed as three parts. */
 export function countsOf(snapshot) {
   const stats = snapshot?.stats ?? {};
   const done = stats.done ?? 0;
@@ -86,7 +86,7 @@ export function countsOf(snapshot) {
   return { done, skipped, failed, processed, total, left: total - processed };
 }
 
-/** All that the session's view shows at `now` (Unix milliseconds by the server's clock). */
+/** Return everything that the session's card shows at `now` (Unix milliseconds of the server's clock). */
 export function view(state, now) {
   const { snapshot } = state;
   const phase = phaseOf(snapshot);

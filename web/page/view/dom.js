@@ -1,9 +1,9 @@
-/** Small helpers over the document. Nothing here, and nothing else on the page, parses markup. */
+/** Helpers for the document. No script of the page parses markup. */
 
 import { split, visible } from "../state/names.js";
 import { text } from "../strings.js";
 
-/** Puts the page's words where index.html names them, in templates as well. */
+/** Insert the texts that index.html names, in templates as well. */
 export function fillTexts(root) {
   for (const element of root.querySelectorAll("[data-text]")) element.textContent = text[element.dataset.text];
   for (const element of root.querySelectorAll("[data-label]"))
@@ -19,14 +19,14 @@ export function clone(id) {
   return /** @type {any} */ (template.content.firstElementChild.cloneNode(true));
 }
 
-/** The element below `root` that is marked data-`name`. */
+/** Return the element below `root` with the attribute data-`name`. */
 export const part = (root, name) => root.querySelector(`[data-${name}]`);
 
 export function setText(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
-/** Shows `message`, or hides the element if there is none. */
+/** Show `message`, or hide the element if it is null or empty. */
 export function setMessage(element, message) {
   setText(element, message ?? "");
   element.hidden = !message;
@@ -37,7 +37,7 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-/** Shows a path: where room is short, its folders give way and its end stays. */
+/** Show a path; where space is short, its folders are shortened and its file name stays. */
 export function setPath(element, path) {
   if (element.dataset.path === path) return;
   element.dataset.path = path;
@@ -53,7 +53,7 @@ function bdi(className, name) {
   return element;
 }
 
-/** Sets the widths of a bar's parts from fractions. */
+/** Set the widths of the parts of a bar from fractions. */
 export function setParts(bar, fractions) {
   for (const [name, fraction] of Object.entries(fractions)) {
     const width = `${(fraction * 100).toFixed(2)}%`;
@@ -64,7 +64,7 @@ export function setParts(bar, fractions) {
   }
 }
 
-/** A function that runs `paint` once in the next frame, however often it is called before. */
+/** Return a function that runs `paint` once in the next animation frame, for any number of calls before it. */
 export function oncePerFrame(paint) {
   let asked = 0;
   const request = () => {

@@ -1,4 +1,4 @@
-/** The list of errors, newest first; only rows that are in view exist. */
+/** The list of errors, newest first; only the rows in view exist in the document. */
 
 import { clone, part, setMessage, setPath, setText } from "./dom.js";
 import { visible } from "../state/names.js";
@@ -6,38 +6,38 @@ import { say, text, units } from "../strings.js";
 
 const ROW = 56; // as in style.css
 const OVERSCAN = 4;
-/** Browsers draw nothing below some ten million pixels; who scrolls so far wants the report. */
+/** Rows in the list at most: browsers draw nothing below about ten million pixels. */
 const MOST_ROWS = 100_000;
 
-export class ErrorView {
+export class ErrorList {
   #root;
   #log;
-  #feed;
+  #loader;
   #scroller;
   #rows;
   #shown = new Map();
   #total = 0;
   #detail;
-  // As last heard of: to ask the document while painting would make it lay itself out twice.
+  // Kept from the last event: reading them from the document while painting would cause a second layout.
   #top = 0;
   #height = 0;
   #resize;
 
-  /** `request()` asks for a paint; `detail(error)` shows one in full. */
-  constructor(root, log, feed, request, detail) {
+  /** `request()` requests a paint; `detail(error)` shows one error in full. */
+  constructor(root, log, loader, request, detail) {
     this.#root = root;
     this.#log = log;
-    this.#feed = feed;
+    this.#loader = loader;
     this.#detail = detail;
     this.#scroller = part(root, "scroller");
     this.#rows = part(root, "rows");
-    const note = () => {
+    const measure = () => {
       this.#top = this.#scroller.scrollTop;
       this.#height = this.#scroller.clientHeight;
       request();
     };
-    this.#scroller.addEventListener("scroll", note, { passive: true });
-    this.#resize = new ResizeObserver(note);
+    this.#scroller.addEventListener("scroll", measure, { passive: true });
+    this.#resize = new ResizeObserver(measure);
     this.#resize.observe(this.#scroller);
   }
 
@@ -54,12 +54,12 @@ export class ErrorView {
     const top = Math.max(0, Math.floor(this.#top / ROW) - OVERSCAN);
     const bottom = Math.min(count, Math.ceil((this.#top + this.#height) / ROW) + OVERSCAN);
     this.#place(total - bottom + 1, total - top, total);
-    this.#feed.want(Math.max(1, total - bottom + 1), total - top);
+    this.#loader.want(Math.max(1, total - bottom + 1), total - top);
     const cut = total > MOST_ROWS ? say.errorsCut(MOST_ROWS) : null;
-    setMessage(part(this.#root, "errors-note"), this.#feed.unavailable ? text.errorUnavailable : cut);
+    setMessage(part(this.#root, "errors-note"), this.#loader.unavailable ? text.errorUnavailable : cut);
   }
 
-  /** Who reads further down keeps the place while newer errors come in above. */
+  /** Keep the scroll position of a reader while newer errors arrive above. */
   #grow(total) {
     const added = Math.min(total, MOST_ROWS) - Math.min(this.#total, MOST_ROWS);
     this.#rows.style.height = `${Math.min(total, MOST_ROWS) * ROW}px`;
@@ -86,7 +86,7 @@ export class ErrorView {
     }
   }
 
-  /** Newest first in the document as well, as that is the order of the keyboard. */
+  /** Insert a row in document order, which is the order of keyboard focus. */
   #insert(n, before) {
     const row = clone("t-error");
     row.firstElementChild.addEventListener("click", () => this.#log.get(n) && this.#detail(this.#log.get(n)));
@@ -116,7 +116,7 @@ export class ErrorView {
 function fillRow(row, { file, message, time }) {
   setPath(row.querySelector(".path"), file);
   setText(row.querySelector(".message"), visible(message));
-  const stamp = row.querySelector("time");
-  stamp.dateTime = time;
-  setText(stamp, units.time(new Date(time)));
+  const clock = row.querySelector("time");
+  clock.dateTime = time;
+  setText(clock, units.time(new Date(time)));
 }

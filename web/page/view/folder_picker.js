@@ -1,17 +1,17 @@
-/** The folder picker: breadcrumbs, the folders inside, and the keyboard. */
+/** The folder picker: breadcrumbs, the folders inside, and its keys. */
 
 import { ask, paths } from "../net/api.js";
 import { clone, part, setMessage, setText } from "./dom.js";
 import { visible } from "../state/names.js";
 import { say, text, trouble } from "../strings.js";
 
-/** Folders shown at once; more are found with the filter. */
+/** Folders shown at most; the filter finds the others. */
 const SHOWN = 300;
 const FILTER_FROM = 12;
-/** Of a deep path the root and so many of the last folders stand in the breadcrumbs. */
+/** Folders at the end of a path that the breadcrumbs show besides the root. */
 const LAST_CRUMBS = 3;
 
-export class Picker {
+export class FolderPicker {
   #root;
   #fetch;
   #changed;
@@ -21,7 +21,7 @@ export class Picker {
   #asked = 0;
   #opening = null;
 
-  /** `changed(listing, own)` follows each move; `own` is the number of files right in the folder. */
+  /** `changed(listing, own)` is called for each opened folder; `own` is the number of files directly in it. */
   constructor(root, fetch, changed) {
     this.#root = root;
     this.#fetch = fetch;
@@ -35,7 +35,7 @@ export class Picker {
     return this.#listing?.path ?? ".";
   }
 
-  /** Opens a folder; with `focus` the keyboard goes on in it. */
+  /** Open a folder, and move the keyboard focus into it if `focus` is true. */
   open(path, focus = false) {
     const opening = this.#load(path, focus, ++this.#asked).finally(() => {
       if (this.#opening === opening) this.#opening = null;
@@ -43,7 +43,7 @@ export class Picker {
     this.#opening = opening;
   }
 
-  /** Waits for the folder that is being opened, if one is; false if it could not be. */
+  /** Wait for the folder that is being opened, if any; return false if it could not be opened. */
   async settled() {
     let opened = true;
     while (this.#opening !== null) opened = await this.#opening;
@@ -62,7 +62,7 @@ export class Picker {
     }
   }
 
-  /** Shows how many files a folder of the list holds with all that is below it; null: forget all. */
+  /** Show how many files a folder of the list and its subfolders have; a path of null removes all counts. */
   count(path, words) {
     if (path === null) this.#counts.clear();
     else this.#counts.set(path, words);
@@ -90,7 +90,7 @@ export class Picker {
     );
   }
 
-  /** Says what is wrong with the folder; null: nothing. */
+  /** Show why the folder is invalid, or remove the message if it is null. */
   fail(message) {
     setMessage(part(this.#root, "error"), message);
     this.#root.toggleAttribute("data-invalid", Boolean(message));
@@ -100,7 +100,7 @@ export class Picker {
     const names = this.path.split("/").filter((name) => name !== "" && name !== ".");
     const steps = [[".", say.root], ...names.map((name, i) => [names.slice(0, i + 1).join("/"), visible(name)])];
     const cut = steps.length - LAST_CRUMBS - 1;
-    // The folders between would take lines; "…" leads to the lowest of them.
+    // The folders between would need several lines; "…" opens the lowest of them.
     if (cut > 1) steps.splice(1, cut, [steps[cut][0], "…", say.upTo(steps[cut][1])]);
     part(this.#root, "crumbs").replaceChildren(
       ...steps.map(([path, name, label], i) => this.#crumb(path, name, i === steps.length - 1, label)),
@@ -146,7 +146,7 @@ export class Picker {
     return item;
   }
 
-  /** Until more is known a folder is labelled with the files right in it, if it holds any. */
+  /** Label a folder with its count, or with the number of files directly in it until the count is known. */
   #label(button) {
     const { path, files } = button.dataset;
     const words = this.#counts.get(path) ?? (Number(files) ? say.files(Number(files)) : "");
@@ -184,8 +184,10 @@ export class Picker {
   #jump(letter) {
     const buttons = this.#buttons();
     const at = buttons.indexOf(document.activeElement);
-    const turned = [...buttons.slice(at + 1), ...buttons.slice(0, at + 1)];
-    const found = turned.find((b) => b.querySelector("bdi").textContent.toLowerCase().startsWith(letter.toLowerCase()));
+    const rotated = [...buttons.slice(at + 1), ...buttons.slice(0, at + 1)];
+    const found = rotated.find((b) =>
+      b.querySelector("bdi").textContent.toLowerCase().startsWith(letter.toLowerCase()),
+    );
     if (found) this.#focus(buttons.indexOf(found));
   }
 

@@ -1,4 +1,4 @@
-/** The table of outcomes: read as it streams, searched, filtered, and shown a page at a time. */
+/** The table of outcomes: read from the report, searched, filtered, and shown in pages. */
 
 import { ApiError, paths } from "../net/api.js";
 import { clone, oncePerFrame, part, setPath, setText } from "./dom.js";
@@ -7,11 +7,11 @@ import { KEPT, matcher, readReport } from "../net/report_reader.js";
 import { outcomeOf, say, text, units } from "../strings.js";
 
 const PAGE = 50;
-/** Rows made in one frame: few enough not to be felt. */
+/** Rows added in one animation frame. */
 const PER_FRAME = 20;
 const TYPING = 250;
 
-export class ReportView {
+export class ReportTable {
   #root;
   #id;
   #fetch;
@@ -25,14 +25,14 @@ export class ReportView {
   #observer;
   #paint = oncePerFrame(() => this.#paintRows());
 
-  /** `detail(record)` shows one in full. */
+  /** `detail(record)` shows one record in full. */
   constructor(root, id, fetch, detail) {
     this.#root = root;
     this.#id = id;
     this.#fetch = fetch;
     this.#detail = detail;
     part(root, "show").addEventListener("click", () => {
-      part(root, "report-title").focus({ preventScroll: true }); // the button goes away
+      part(root, "report-title").focus({ preventScroll: true }); // the button is removed
       this.#read();
     });
     part(root, "reload").addEventListener("click", () => this.#read());
@@ -40,13 +40,13 @@ export class ReportView {
     const filters = part(root, "filters");
     filters.addEventListener("submit", (event) => event.preventDefault());
     filters.addEventListener("input", (event) => this.#filter(event.target.type === "search" ? TYPING : 0));
-    // Reading a report costs the server something: not before someone looks.
+    // The report is read when the table comes into view, because it costs the server work.
     this.#observer = new IntersectionObserver((entries) => {
       if (this.#ended && entries.some((entry) => entry.isIntersecting)) this.#first();
     });
   }
 
-  /** Takes notice of how the session stands. */
+  /** Update the table from the view of the session. */
   update({ ended, counts, link }) {
     this.#root.hidden = counts.processed === 0 || link === "gone";
     if (!ended || this.#ended) return;
@@ -85,7 +85,7 @@ export class ReportView {
       if (!response.ok) throw new ApiError(response.status);
       const result = await readReport(response.body, matches, {
         now: () => performance.now(),
-        breathe,
+        yieldToBrowser,
         onRecords: (records, read) => reading === this.#reading && this.#take(records, read),
       });
       if (reading === this.#reading) this.#finish(result);
@@ -114,14 +114,18 @@ export class ReportView {
     this.#paint();
   }
 
-  #finish({ kept, read, cut, broken }) {
+  #finish({ kept, read, more, incomplete }) {
     const words = [
       kept.length === 0 ? say.reportNone(read) : null,
-      kept.length > 0 && !cut ? (kept.length === read ? say.reportAll(read) : say.reportKept(kept.length, read)) : null,
-      cut ? say.reportCut(KEPT) : null,
-      broken ? text.reportPartly : null,
+      kept.length > 0 && !more
+        ? kept.length === read
+          ? say.reportAll(read)
+          : say.reportKept(kept.length, read)
+        : null,
+      more ? say.reportCut(KEPT) : null,
+      incomplete ? text.reportPartly : null,
     ];
-    if (broken) part(this.#root, "reload").hidden = false;
+    if (incomplete) part(this.#root, "reload").hidden = false;
     this.#note(words.filter(Boolean).join(" "));
     this.#paint();
   }
@@ -163,5 +167,5 @@ export class ReportView {
   }
 }
 
-/** Lets the browser paint and take input. */
-const breathe = () => new Promise((resolve) => setTimeout(resolve));
+/** Wait until the browser has painted and handled input. */
+const yieldToBrowser = () => new Promise((resolve) => setTimeout(resolve));

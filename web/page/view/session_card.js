@@ -1,18 +1,18 @@
-/** Paints what is known of a session into its card. */
+/** Paints the view of a session into its card. */
 
 import { paths } from "../net/api.js";
 import { setAttribute, setMessage, setParts, setPath, setText } from "./dom.js";
 import { plotPaths } from "../state/plot.js";
 import { link as linkWord, linkHint, phase as phaseWord, say, text, units } from "../strings.js";
 
-/** Milliseconds between two drawings of the plot: its points change no faster. */
+/** Least milliseconds between two drawings of the plot. */
 const PLOT_GAP = 250;
-/** From here on the numbers may have to shrink, all alike, to fit their tiles. */
+/** From this number of files on, all counts use a smaller font to fit. */
 const MILLION = 1_000_000;
-/** Seconds without a connection that are worth a sentence; behind some proxies each minute has shorter ones. */
+/** Seconds without a connection before a note is shown; some proxies cause shorter losses every minute. */
 const LONG_AWAY = 2;
 
-/** The icon of the way a session ended, or null while it runs: no check mark where files failed. */
+/** Return the icon for how a session ended, or null while it runs; with failed files it is not the check mark. */
 export function endIcon(phase, { failed, total }) {
   if (phase === "cancelled") return "cancelled";
   if (phase === "failed" || (phase === "completed" && failed > 0)) return "error";
@@ -26,7 +26,7 @@ const ENDINGS = {
   failed: (_counts, _time, error) => say.stopped(error ?? ""),
 };
 
-export class WatchCard {
+export class SessionCard {
   #root;
   #at = {};
   #counts;
@@ -67,7 +67,7 @@ export class WatchCard {
     if (badge.title !== hint) badge.title = hint;
   }
 
-  /** A session that is gone, and of which nothing was ever seen, has only that to say. */
+  /** Show the notice of a session that is gone; without a snapshot the rest of the card is hidden. */
   #paintNotice({ link, phase }) {
     const { notice, noticeTitle, noticeBody, noticeLink, body } = this.#at;
     const gone = link === "gone";
@@ -93,7 +93,7 @@ export class WatchCard {
     this.#failed.toggleAttribute("data-some", counts.failed > 0);
   }
 
-  /** One line for what goes on: the file at hand, or that nothing is heard, or how it ended. */
+  /** Show the current file, or the note that the connection is lost. */
   #paintCurrent({ phase, link, away, current, ended }) {
     const { linkNote: note, currentLine, currentWord: word, current: path } = this.#at;
     const lost = away !== null && away >= LONG_AWAY;
@@ -130,13 +130,13 @@ export class WatchCard {
     this.#show(downloads, counts.processed > 0 && !away);
   }
 
-  /** A keyboard that stood on what goes away goes on at the head, not at the top of the page. */
-  #show(element, shown) {
-    if (!shown && element.contains(document.activeElement)) this.#at.name.focus({ preventScroll: true });
-    element.hidden = !shown;
+  /** Show or hide an element; if it had the keyboard focus, move the focus to the heading. */
+  #show(element, visible) {
+    if (!visible && element.contains(document.activeElement)) this.#at.name.focus({ preventScroll: true });
+    element.hidden = !visible;
   }
 
-  /** Draws the plot anew, if it is time; its place is kept for it while there is nothing to draw. */
+  /** Draw the plot, at most every PLOT_GAP milliseconds; its space is kept while there is nothing to draw. */
   plot(history, now, ended) {
     const { plot, peak } = this.#at;
     plot.hidden = ended && !history.drawable;

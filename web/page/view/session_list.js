@@ -1,4 +1,4 @@
-/** The list of running and recent sessions, live while the page is in view. */
+/** The list of running and recent sessions, updated while the page is visible. */
 
 import { ask, paths } from "../net/api.js";
 import { clone, part, setAttribute, setParts, setText } from "./dom.js";
@@ -10,7 +10,7 @@ import { endIcon } from "./session_card.js";
 
 const BUSY = 2000;
 const IDLE = 5000;
-/** A list that is longer is no list to look at. */
+/** Sessions shown at most. */
 const SHOWN = 30;
 
 export class SessionList {
@@ -29,7 +29,7 @@ export class SessionList {
     document.addEventListener("visibilitychange", () => this.refresh());
   }
 
-  /** Asks now, and from then on every few seconds; a page out of view asks nothing. */
+  /** Load the list now and then every few seconds while the page is visible. */
   async refresh() {
     clearTimeout(this.#timer);
     if (document.hidden || this.#asking) return;
@@ -40,7 +40,7 @@ export class SessionList {
       part(this.#root, "stale").hidden = true;
     } catch (error) {
       part(this.#root, "stale").hidden = false;
-      if (error.status === 401 || error.status === 410) return; // no answer will ever be another
+      if (error.status === 401 || error.status === 410) return; // the response will not change
     } finally {
       this.#asking = false;
     }
@@ -52,28 +52,28 @@ export class SessionList {
     this.#order = sessions.slice(0, SHOWN).map((snapshot) => snapshot.session_id);
     const listed = new Set(this.#order);
     for (const id of this.#known.keys()) if (!listed.has(id)) this.#known.delete(id);
-    for (const snapshot of sessions.slice(0, SHOWN)) this.#learn(snapshot);
+    for (const snapshot of sessions.slice(0, SHOWN)) this.#keep(snapshot);
     this.#paint();
   }
 
-  /** The newest snapshot of a session in the list, or null. */
+  /** Return the newest snapshot of a session in the list, or null. */
   known(id) {
     return this.#known.get(id) ?? null;
   }
 
-  /** Takes a newer snapshot of a session that is in the list, as it is heard of elsewhere. */
+  /** Use a newer snapshot, received by its connection, of a session in the list. */
   update(snapshot) {
     if (!this.#known.has(snapshot.session_id)) return;
-    this.#learn(snapshot);
+    this.#keep(snapshot);
     this.#paintItem(snapshot.session_id);
   }
 
-  #learn(snapshot) {
+  #keep(snapshot) {
     const last = this.#known.get(snapshot.session_id) ?? null;
     if (supersedes(snapshot, last)) this.#known.set(snapshot.session_id, snapshot);
   }
 
-  /** Marks the session that is being watched, or none. */
+  /** Mark the session that is being watched, or none. */
   mark(id) {
     this.#current = id;
     for (const [known, item] of this.#items)

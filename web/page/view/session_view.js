@@ -1,20 +1,21 @@
-/** One session on the page: listens to it, keeps what is known, paints it once a frame. */
+/** One session on the page: follows it, keeps its state and paints it once per animation frame. */
 
-import { Announcer } from "../state/live_region.js";
+import { LiveRegion } from "../state/live_region.js";
 import { ask, cancelSession, paths, randomKey, startSession } from "../net/api.js";
 import { clone, oncePerFrame, part } from "./dom.js";
-import { ErrorFeed, ErrorLog } from "../state/error_log.js";
-import { ErrorView } from "./error_list.js";
+import { ErrorLoader } from "../net/error_loader.js";
+import { ErrorLog } from "../state/error_log.js";
+import { ErrorList } from "./error_list.js";
 import { RateHistory } from "../state/rate.js";
-import { ReportView } from "./report_table.js";
+import { ReportTable } from "./report_table.js";
 import { initialState, reduce, view } from "../state/session_state.js";
-import { WatchCard } from "./session_card.js";
+import { SessionCard } from "./session_card.js";
 
 const TICK = 1000;
 
 /**
- * `page` gives what a view needs of its surroundings: fetch, follow(id, on), meter, list,
- * announce(words), confirmCancel(), detail(what), started(snapshot, label).
+ * `page` has what the view needs from the page: fetch, follow(id, on), meter, list, announce(words),
+ * confirmCancel(), detail(what), retried(snapshot, name).
  */
 export class SessionView {
   #id;
@@ -25,16 +26,16 @@ export class SessionView {
   #errors;
   #report;
   #log = new ErrorLog();
-  #feed;
+  #loader;
   #rates = new RateHistory();
-  #announcer = new Announcer();
+  #liveRegion = new LiveRegion();
   #connection;
   #retryKey = randomKey();
   #retrying = false;
   #tick;
   #request = oncePerFrame(() => this.#paint());
 
-  /** `known` is a snapshot that is at hand, or null: it is shown until the connection brings a newer one. */
+  /** `known` is a snapshot to show until the connection has a newer one, or null. */
   constructor(id, name, page, known) {
     this.#id = id;
     this.#name = name;
@@ -49,22 +50,22 @@ export class SessionView {
     });
     this.#tick = setInterval(this.#request, TICK);
     this.#dispatch({ type: "begin" });
-    this.#paint(); // a card without its numbers, be it for one frame, would have another height
+    this.#paint(); // a card without its numbers has another height
   }
 
   #build() {
     const { element: root } = this;
     const load = (after) => ask(this.#page.fetch, paths.errors(this.#id, after));
     const timers = { setTimeout: (run, ms) => setTimeout(run, ms), clearTimeout: (timer) => clearTimeout(timer) };
-    this.#card = new WatchCard(part(root, "watch"), this.#id, this.#name);
-    this.#feed = new ErrorFeed(this.#log, load, timers, this.#request);
-    this.#errors = new ErrorView(part(root, "errors"), this.#log, this.#feed, this.#request, this.#page.detail);
-    this.#report = new ReportView(part(root, "report"), this.#id, this.#page.fetch, this.#page.detail);
+    this.#card = new SessionCard(part(root, "watch"), this.#id, this.#name);
+    this.#loader = new ErrorLoader(this.#log, load, timers, this.#request);
+    this.#errors = new ErrorList(part(root, "errors"), this.#log, this.#loader, this.#request, this.#page.detail);
+    this.#report = new ReportTable(part(root, "report"), this.#id, this.#page.fetch, this.#page.detail);
     part(root, "cancel").addEventListener("click", () => this.#cancel());
     part(root, "retry").addEventListener("click", () => this.#retry());
   }
 
-  /** Looks after the connection at once. */
+  /** Check the connection now. */
   check() {
     this.#connection.check();
   }
@@ -75,7 +76,7 @@ export class SessionView {
 
   close() {
     this.#connection.close();
-    this.#feed.close();
+    this.#loader.close();
     this.#errors.close();
     this.#report.close();
     this.#request.cancel();
@@ -88,7 +89,7 @@ export class SessionView {
     const lag = fresh ? this.#page.meter.sample(snapshot.changed_at, now) : null;
     this.#log.add(snapshot.errors, snapshot.stats.errors);
     if (snapshot.status !== "starting") {
-      this.#rates.note(
+      this.#rates.add(
         snapshot.changed_at,
         snapshot.processed_files,
         Date.parse(snapshot.start_time ?? "") || undefined,
@@ -97,7 +98,7 @@ export class SessionView {
     this.#dispatch({ type: "snapshot", snapshot, lag });
   }
 
-  /** The title is set at once: a tab in the background paints no frames. */
+  /** Set the title at once, because a tab in the background paints no frames. */
   #dispatch(event) {
     this.#state = reduce(this.#state, event);
     const shown = this.#view();
@@ -109,7 +110,7 @@ export class SessionView {
     return view(this.#state, this.#now());
   }
 
-  /** By the server's clock. */
+  /** Return the time of the server's clock. */
   #now() {
     return Date.now() - this.#page.meter.skew;
   }
@@ -121,7 +122,7 @@ export class SessionView {
     this.#errors.paint();
     this.#report.update(shown);
     if (this.#state.snapshot !== null) this.#page.list.update(this.#state.snapshot);
-    const words = this.#announcer.next(shown, performance.now());
+    const words = this.#liveRegion.next(shown, performance.now());
     if (words !== null) this.#page.announce(words);
     if (shown.ended) clearInterval(this.#tick);
   }

@@ -5,10 +5,10 @@ import { countFiles } from "../state/count.js";
 import { part, setMessage, setText } from "./dom.js";
 import { visible } from "../state/names.js";
 import * as patterns from "../state/patterns.js";
-import { Picker } from "./folder_picker.js";
+import { FolderPicker } from "./folder_picker.js";
 import { say, text, trouble } from "../strings.js";
 
-/** A number of files that takes longer to find is not waited for. */
+/** Milliseconds after which counting the files is aborted. */
 const COUNT_TIME = 2000;
 
 export class StartForm {
@@ -24,12 +24,12 @@ export class StartForm {
   #count = null;
   #counting = new AbortController();
 
-  /** `started(snapshot, label)` is called with each session that begins. */
+  /** `started(snapshot, label)` is called for each started session. */
   constructor(form, fetch, started) {
     this.#form = form;
     this.#fetch = fetch;
     this.#started = started;
-    this.#picker = new Picker(this.#field("directory"), fetch, (listing, own) => {
+    this.#picker = new FolderPicker(this.#field("directory"), fetch, (listing, own) => {
       [this.#listing, this.#own] = [listing, own];
       this.#recount();
     });
@@ -37,7 +37,7 @@ export class StartForm {
     this.#paintPatterns();
   }
 
-  /** Shows the form; what was filled in stays. */
+  /** Show the form with the values that it had. */
   show() {
     this.#form.hidden = false;
     this.#picker.open(this.#picker.path);
@@ -63,7 +63,7 @@ export class StartForm {
     part(this.#form, "add").addEventListener("click", () => this.#add());
     pattern.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
-      event.preventDefault(); // one Enter too many must not start a session
+      event.preventDefault(); // Enter in this field must not start a session
       if (pattern.value.trim() !== "") this.#add();
     });
     recursive.addEventListener("change", () => this.#recount());
@@ -128,20 +128,20 @@ export class StartForm {
     this.#paintButton();
   }
 
-  /** The button promises a number only if every file counts; the line beside it says what is taken. */
+  /** The button names a number only if it is exact; the line beside it describes the files. */
   #paintButton() {
     const button = part(this.#form, "start");
     const limit = this.#limit() ?? Infinity;
     const every = this.#chosen.length === 0;
-    const promised = this.#count?.whole && every && !Number.isNaN(limit);
-    const words = promised ? say.startCount(Math.min(this.#count.files, limit)) : text.start;
+    const exact = this.#count?.whole && every && !Number.isNaN(limit);
+    const words = exact ? say.startCount(Math.min(this.#count.files, limit)) : text.start;
     setText(button, this.#busy ? text.starting : words);
     button.setAttribute("aria-disabled", String(this.#busy));
     const from = say.from(nameOf(this.#picker.path), this.#form.elements.recursive.checked);
     setText(part(this.#form, "among"), say.takes(from, every, this.#count));
   }
 
-  /** Null for no limit, NaN for what is none. */
+  /** Return the limit, null without one, or NaN if the value is not valid. */
   #limit() {
     const value = this.#form.elements.max_files.value.trim();
     if (value === "") return null;
@@ -153,7 +153,7 @@ export class StartForm {
   async #submit() {
     if (this.#busy) return;
     if (this.#form.elements.pattern.value.trim() !== "") this.#add();
-    // A folder that was clicked a moment ago is the one that is meant, not the one before it.
+    // Wait for a folder that was clicked just now: the session is for that folder.
     if (!(await this.#opened())) return;
     this.#clear();
     const limit = this.#limit();
@@ -183,10 +183,10 @@ export class StartForm {
     this.#paintButton();
   }
 
-  /** The same wish sent again, after an answer that got lost, must not start a second session. */
+  /** Send the request; the same request, sent again after a lost response, has the same idempotency key. */
   async #send(body) {
-    const wish = JSON.stringify(body);
-    if (this.#attempt?.wish !== wish) this.#attempt = { wish, key: randomKey() };
+    const request = JSON.stringify(body);
+    if (this.#attempt?.request !== request) this.#attempt = { request, key: randomKey() };
     this.#setBusy(true);
     try {
       const snapshot = await startSession(this.#fetch, body, this.#attempt.key);
@@ -207,7 +207,7 @@ export class StartForm {
     if (!placed) setMessage(part(this.#form, "form-error"), error.message);
   }
 
-  /** Says at its field what is wrong with it; false if there is no such field. */
+  /** Show a message at its field, or remove it if null; return false without a field of that name. */
   #fail(name, message) {
     const field = this.#field(OPTIONS.has(name) ? "max_files" : name);
     if (field === null) return false;
