@@ -177,7 +177,7 @@ def measure(
     cores: machine.Cores,
     at_begin: Callable[[], object] = lambda: None,
 ) -> Sample:
-    """Run the client against `server` and measure both; `at_begin` is called when counting starts."""
+    """Run the client against `server` and measure both, from `at_begin` to the end."""
     sample = Sample()
     with Client(program, server.port, watch, cores.client) as client:
         opened, opening = client.read("opened")

@@ -51,7 +51,7 @@ def node(url: str) -> list[Any]:
 
 
 def test_all_clients_see_progress_and_the_same_end(server: Server) -> None:
-    """The clients curl, httpx-sse and eventsource agree with the status, and none sees it go back."""
+    """The clients curl, httpx-sse and eventsource agree with the status; none goes back."""
     server.files("some", 400, says="10")
     session = server.begin("some")
     url = f"{server.url}api/ingest/stream/{session}"
