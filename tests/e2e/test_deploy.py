@@ -125,7 +125,9 @@ def test_image_has_every_package() -> None:
     assert all((ROOT / source).exists() for source in sources)
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    packages = set(setup["options.packages.find"]["include"].split())
+    packages = {
+        name.removesuffix(".*") for name in setup["options.packages.find"]["include"].split()
+    }
     modules = {f"{name}.py" for name in setup["options"]["py_modules"].split()}
     assert packages | modules | {"setup.cfg", "pyproject.toml"} <= sources
     extras = set(re.findall(r"/source\[([a-z,]+)\]", DOCKERFILE.read_text())[0].split(","))
