@@ -6,14 +6,19 @@ control characters or lone surrogates. The number of texts of one file is bounde
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-# Generous for what people write; each outcome is kept in the catalogue, a million of them.
-MAX_TEXT = 4000
+# A text of EXIF. Image generators store prompts of 10,000 characters there, and more in PNG texts.
+MAX_TEXT = 64 * 1024
+# All texts of a file, which leaves room for the rest of its metadata (16 Mi characters of JSON).
 MAX_TEXTS = 32
-MAX_KEYWORD = 200
-MAX_KEYWORDS = 100
+MAX_TEXTS_LENGTH = 2 * 1024 * 1024
+MAX_NAME = 200
+MAX_KEYWORD = 1000
+MAX_KEYWORDS = 500
+
+TRUNCATED = "…"
+"""The last character of a text that was truncated."""
 
 # All control characters but tab, line feed and carriage return.
 _CONTROLS = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -25,7 +30,7 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str:
     text = _CONTROLS.sub("", text.partition("\0")[0]).strip()
     # JSON cannot hold lone surrogates.
     text = text[: limit + 1].encode("utf-8", "replace").decode()
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + TRUNCATED
 
 
 def clean_keywords(keywords: Iterable[str]) -> list[str]:
@@ -41,9 +46,37 @@ def clean_keywords(keywords: Iterable[str]) -> list[str]:
 
 
 def clean_texts(texts: Mapping[str, str | bytes]) -> dict[str, str]:
-    """Return the texts that are not empty, `MAX_TEXTS` of them at most."""
-    cleaned = ((clean_text(name, MAX_KEYWORD), clean_text(text)) for name, text in texts.items())
-    return dict(islice(((name, text) for name, text in cleaned if text), MAX_TEXTS))
+    """Return the texts that are not empty, within `MAX_TEXTS` and `MAX_TEXTS_LENGTH`."""
+    found: dict[str, str] = {}
+    room = MAX_TEXTS_LENGTH
+    for name, value in texts.items():
+        if len(found) == MAX_TEXTS or not room:
+            break
+        if text := clean_text(value, room):
+            found[clean_text(name, MAX_NAME)] = text
+            room -= len(text)
+    return found
+
+
+def is_truncated(text: object, limit: int) -> bool:
+    """Return whether `text` is a text that `clean_text` truncated to `limit` characters."""
+    return isinstance(text, str) and len(text) == limit and text.endswith(TRUNCATED)
+
+
+def truncated_texts(texts: Mapping[str, str | bytes], cleaned: Mapping[str, str]) -> list[str]:
+    """Return what `clean_texts` truncated: `text.NAME`, or `text` where it left texts out."""
+    full = sum(map(len, cleaned.values())) == MAX_TEXTS_LENGTH
+    if not full and len(cleaned) < MAX_TEXTS:
+        return []
+    names = [name for name, text in cleaned.items() if text.endswith(TRUNCATED)] if full else []
+    left_out = len([text for text in texts.values() if text.strip()]) > len(cleaned)
+    return [*(f"text.{name}" for name in names[-1:]), *(["text"] if left_out else [])]
+
+
+def are_truncated(keywords: Sequence[str], cleaned: Sequence[str]) -> bool:
+    """Return whether `clean_keywords` truncated a keyword or left some out."""
+    left_out = len(cleaned) == MAX_KEYWORDS < len(set(keywords))
+    return left_out or any(is_truncated(keyword, MAX_KEYWORD) for keyword in cleaned)
 
 
 def split_keywords(text: str) -> Iterator[str]:

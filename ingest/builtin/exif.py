@@ -41,6 +41,9 @@ _ORIENTATION = "Orientation"
 TAGS = frozenset({*_TEXTS, *_NUMBERS, *_DATES, *sum(_DATES.values(), ()), _KEYWORDS, _ORIENTATION})
 """The tags that are read here."""
 
+FIELDS = frozenset({*_TEXTS.values(), *_NUMBERS.values(), "taken", "orientation"})
+"""The fields that are recorded."""
+
 
 def exif_fields(tags: Mapping[str, Any], *, big_endian: bool = False) -> dict[str, Any]:
     """

@@ -15,7 +15,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from ingest.builtin import exif
-from ingest.builtin.clean_text import clean_keywords, clean_text, clean_texts, split_keywords
+from ingest.builtin.clean_text import (
+    MAX_TEXT,
+    are_truncated,
+    clean_keywords,
+    clean_text,
+    clean_texts,
+    is_truncated,
+    split_keywords,
+    truncated_texts,
+)
 from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
 from ingest.builtin.signatures import ICO
 from ingest.errors import MessageError
@@ -43,7 +52,10 @@ _DECODERS = MappingProxyType(
         ICO: ("Ico", "ICO"),
     }
 )
+# Orientations that exchange width and height for display.
+_TURNED = frozenset({5, 6, 7, 8})
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _IPTC_IN_TIFF = 33723
 _IPTC_IN_PHOTOSHOP = 0x0404
 _NO_TEXT = ("xml:com.adobe.xmp", "raw profile type")
@@ -118,6 +130,7 @@ def _examined(image: "Image") -> dict[str, Any]:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"image of {width:,} x {height:,} pixels; the limit is {MAX_PIXELS:,}")
+    width, height = _stored_size(image)
     found: dict[str, Any] = {"format": image.format, "width": width, "height": height}
     # A PNG's EXIF may follow its pixels; Pillow removes a TIFF's orientation when it decodes.
     tags = {} if image.format == "PNG" else _exif_tags(image)
@@ -126,13 +139,28 @@ def _examined(image: "Image") -> dict[str, Any]:
     image.load()
     tags = tags or _exif_tags(image)
     texts = dict(_texts(image))
-    if tags and (fields := exif.exif_fields(tags, big_endian=_is_big_endian(image))):
-        found["exif"] = fields
-    if text := clean_texts(texts):
-        found["text"] = text
-    if keywords := clean_keywords(_keywords(image, tags, texts)):
-        found["keywords"] = keywords
-    return found
+    fields = exif.exif_fields(tags, big_endian=_is_big_endian(image)) if tags else {}
+    turned = fields.get("orientation", 1) in _TURNED
+    found["display_width"], found["display_height"] = (height, width) if turned else (width, height)
+    text = clean_texts(texts)
+    all_keywords = list(_keywords(image, tags, texts))
+    keywords = clean_keywords(all_keywords)
+    truncated = [
+        *(f"exif.{name}" for name, value in fields.items() if is_truncated(value, MAX_TEXT)),
+        *truncated_texts(texts, text),
+        *(["keywords"] if are_truncated(all_keywords, keywords) else []),
+    ]
+    groups = {"exif": fields, "text": text, "keywords": keywords, "truncated": truncated}
+    return found | {name: group for name, group in groups.items() if group}
+
+
+def _stored_size(image: "Image") -> tuple[int, int]:
+    """Return width and height as stored; Pillow turns a TIFF's by its orientation."""
+    tags = getattr(image, "tag_v2", {})
+    width, height = tags.get(_TIFF_WIDTH), tags.get(_TIFF_HEIGHT)
+    if isinstance(width, int) and isinstance(height, int):
+        return width, height
+    return image.size
 
 
 @functools.cache

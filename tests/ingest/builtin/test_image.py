@@ -13,7 +13,13 @@ import orjson
 import pytest
 
 from ingest.builtin import image as media
-from ingest.builtin.clean_text import MAX_KEYWORD, MAX_KEYWORDS, MAX_TEXT, MAX_TEXTS, clean_text
+from ingest.builtin.clean_text import (
+    MAX_KEYWORD,
+    MAX_KEYWORDS,
+    MAX_TEXTS,
+    MAX_TEXTS_LENGTH,
+    clean_text,
+)
 from ingest.builtin.image import ImageError, examine
 from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
 
@@ -85,7 +91,25 @@ def iptc(*keywords: bytes) -> bytes:
 def test_every_format_has_its_size(form: str) -> None:
     """Each decoder is found by its type alone and needs no other."""
     found = examined(encoded(form, size=(64, 64)), TYPES[form])
-    assert found == {"format": form, "width": 64, "height": 64}
+    assert found == {
+        "format": form,
+        "width": 64,
+        "height": 64,
+        "display_width": 64,
+        "display_height": 64,
+    }
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_size_is_the_stored_one_in_every_format(form: str, orientation: int) -> None:
+    """`width` and `height` are as stored; the display size follows the orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = examined(encoded(form, size=(60, 40), exif=exif), TYPES[form])
+    assert (found["width"], found["height"]) == (60, 40)
+    display = (40, 60) if orientation in (6, 8) else (60, 40)
+    assert (found["display_width"], found["display_height"]) == display
 
 
 def test_type_without_a_decoder_is_not_examined() -> None:
@@ -152,18 +176,35 @@ def test_damaged_exif_does_not_spoil_the_picture() -> None:
 
 
 def test_png_texts_are_read_and_bounded() -> None:
-    """A long prompt is truncated and ends in an ellipsis."""
-    found = examined(png_with_text(Description=" A sea ", prompt="x" * 9000, Empty=" "))
+    """Texts are kept whole up to a total length; what is truncated is listed."""
+    long = "x" * 900_000
+    found = examined(png_with_text(Description=" A sea ", a=long, b=long, c=long, Empty=" "))
     assert found["text"]["Description"] == "A sea"
-    assert len(found["text"]["prompt"]) == MAX_TEXT
-    assert found["text"]["prompt"].endswith("x…")
-    assert set(found["text"]) == {"Description", "prompt"}
+    assert found["text"]["a"] == found["text"]["b"] == long
+    assert found["text"]["c"].endswith("x…")
+    assert sum(map(len, found["text"].values())) == MAX_TEXTS_LENGTH
+    assert set(found["text"]) == {"Description", "a", "b", "c"}
+    assert found["truncated"] == ["text.c"]
+
+
+def test_long_workflow_is_valid_json() -> None:
+    """A workflow of 300 nodes, which image generators store, is recorded whole."""
+    workflow = orjson.dumps([{"id": n, "inputs": ["model"] * 20} for n in range(300)]).decode()
+    exif = Image.Exif()
+    exif[0x8769] = {0x9286: b"ASCII\0\0\0" + b"prompt " * 2000}
+    found = examined(png_with_text(workflow=workflow))
+    assert found["text"]["workflow"] == workflow
+    assert "truncated" not in found
+    comment = examined(encoded("JPEG", exif=exif), "image/jpeg")["exif"]["user_comment"]
+    assert len(comment) == 7 * 2000 - 1
 
 
 def test_texts_are_bounded_in_number() -> None:
     """An image with a thousand texts does not fill the report."""
     texts = {f"t{number}": "x" for number in range(1000)}
-    assert len(examined(png_with_text(**texts))["text"]) == MAX_TEXTS
+    found = examined(png_with_text(**texts))
+    assert len(found["text"]) == MAX_TEXTS
+    assert found["truncated"] == ["text"]
 
 
 def test_text_after_the_pixels_is_found() -> None:
@@ -203,9 +244,19 @@ def test_keywords_of_windows_are_read() -> None:
 
 def test_keywords_are_bounded() -> None:
     """Both the number and the length of keywords are limited."""
-    found = examined(png_with_text(Keywords=",".join(f"{n} " + "x" * 300 for n in range(300))))
+    long = "x" * MAX_KEYWORD
+    found = examined(png_with_text(Keywords=",".join(f"{n} {long}" for n in range(300))))
+    assert found["truncated"] == ["keywords"]
+    found = examined(png_with_text(Keywords=",".join(f"{n:04}" for n in range(1500))))
+    assert found["truncated"] == ["keywords"]
     assert len(found["keywords"]) == MAX_KEYWORDS
-    assert {len(keyword) for keyword in found["keywords"]} == {MAX_KEYWORD}
+
+
+def test_long_keyword_is_whole() -> None:
+    """A keyword of 300 characters, as some catalogues write it, is recorded whole."""
+    found = examined(png_with_text(Keywords="x" * 300))
+    assert found["keywords"] == ["x" * 300]
+    assert "truncated" not in found
 
 
 def test_packets_are_not_texts() -> None:
