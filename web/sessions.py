@@ -9,10 +9,11 @@ from ingest.catalogue.sqlite import OutcomeRecord
 from ingest.errors import NotFoundError
 from ingest.manager import SessionManager, SessionStatistics
 from ingest.outcome import AsyncProcessor, Processor
+from ingest.publisher import EncodedSnapshot
 from ingest.request import IngestRequest
 from ingest.session import FileError
 from ingest.settings import Settings
-from sse import Channel, Frame, escape_line_breaks
+from sse import Channel, Frame
 
 
 class Sessions(Protocol):
@@ -104,7 +105,7 @@ class LocalSessions:
             return channel
         stored = await self._store.finished(session_id)
         if stored.snapshot is not None and stored.last_event_id is not None:
-            return Channel(_frame(stored.snapshot, stored.last_event_id), closed=True)
+            return Channel(Frame.of(stored.snapshot, id=stored.last_event_id), closed=True)
         # Recorded a moment ago, it may have begun to run since it was looked for here.
         channel = self._channels.get(session_id)
         if channel is None:
@@ -120,21 +121,17 @@ class LocalSessions:
             if channel is not None and channel.newest is not None:
                 snapshots.append(channel.newest.data)
             elif stored.snapshot is not None:
-                snapshots.append(escape_line_breaks(stored.snapshot))
+                snapshots.append(stored.snapshot)
         return snapshots
 
-    def _publish(self, session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
+    def _publish(self, session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
         channel = self._channels.get(session_id)
         if channel is None or channel.closed:  # closed: broken off, and now it goes on
             channel = Channel(call_soon=asyncio.get_running_loop().call_soon)
             self._channels[session_id] = channel
-        channel.publish(_frame(snapshot, event_id), last=last)
+        channel.publish(Frame.of(encoded.json, id=encoded.event_id), last=last)
         if self._delivered is not None:
-            self._delivered(snapshot)
+            self._delivered(encoded.json)
 
     def _forget(self, session_id: str) -> None:
         self._channels.pop(session_id, None)
-
-
-def _frame(snapshot: bytes, event_id: str) -> Frame:
-    return Frame.of(escape_line_breaks(snapshot), id=event_id)

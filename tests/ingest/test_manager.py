@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest import manager as store_module
+from ingest import queries
 from ingest.catalogue.database import Database
 from ingest.catalogue.sqlite import Catalogue
 from ingest.errors import (
@@ -275,7 +275,7 @@ async def test_running_session_cannot_be_retried(root: Path) -> None:
 
     async with opened(settings(root), process=Gate()) as (store, _):
         session_id = await store.start(EVERY)
-        with pytest.raises(InvalidRequestError, match="still runs"):
+        with pytest.raises(InvalidRequestError, match="still running"):
             await store.start(IngestRequest(retry_of=session_id))
 
 
@@ -308,7 +308,7 @@ async def test_files_are_still_skipped_when_their_session_is_forgotten(
     async with opened(settings(root), process=succeed) as (store, watcher):
         first, _ = await session_of(store, watcher)
     async with opened(settings(root, retention=0), process=succeed) as (store, watcher):
-        while not any("forgotten" in record.message for record in caplog.records):
+        while not any("pruned" in record.message for record in caplog.records):
             await settle()
         with pytest.raises(NotFoundError):
             await store.finished(first)
@@ -333,10 +333,10 @@ async def test_interrupted_session_waits_for_its_root(
         await gate.holds(2)
     elsewhere = settings(other, database=root.parent / "ingest.db")
     async with opened(elsewhere, process=fail_if_bad) as (store, _):
-        assert f"session {waiting}: waits" in caplog.text
+        assert f"session {waiting}: not resumed" in caplog.text
         assert store.running == 0
         for call in (store.finished, store.cancel, store.report):
-            with pytest.raises(NotFoundError, match="waits"):
+            with pytest.raises(NotFoundError, match="interrupted"):
                 await call(waiting)
         with pytest.raises(InvalidRequestError, match="Idempotency-Key"):
             await store.start(EVERY, key)
@@ -638,8 +638,8 @@ async def test_unknown_session_is_not_found(root: Path) -> None:
 
 async def test_errors_and_report_are_paged(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages join without a gap or an overlap; of a running session they hold what is finished."""
-    monkeypatch.setattr(store_module, "ERRORS_PAGE", 4)
-    monkeypatch.setattr(store_module, "REPORT_PAGE", 4)
+    monkeypatch.setattr(queries, "ERRORS_PAGE", 4)
+    monkeypatch.setattr(queries, "REPORT_PAGE", 4)
     fill(root, [f"bad{n}" for n in range(10)])
 
     async with opened(settings(root), process=fail_if_bad) as (store, watcher):

@@ -1,33 +1,33 @@
-"""The announcer: which changes become frames, and when, by a clock that the test moves."""
+"""The publisher: which changes become frames, and when, by a clock that the test moves."""
 
 import asyncio
 
 import orjson
 import pytest
 
-from ingest.publisher import SnapshotPublisher
+from ingest.publisher import EncodedSnapshot, SnapshotPublisher
 from ingest.session import Session, Status
 
 pytestmark = pytest.mark.skips_waiting
 
 
-class Announced:
-    """A session of which every change is announced, and the frames that came of it."""
+class Published:
+    """A session of which every change is published, and the frames that came of it."""
 
     def __init__(self, min_interval: float) -> None:
         self.frames: list[tuple[float, int, str, bool, float]] = []
         self.session = Session("s", 1000.0)
-        self.announcer = SnapshotPublisher(
-            self.session, self._publish, life="L", min_interval=min_interval, clock=self._now
+        self.publisher = SnapshotPublisher(
+            self.session, self._publish, run_id="L", min_interval=min_interval, clock=self._now
         )
 
     def change(self) -> None:
         self.session.found(1, self._now())
-        self.announcer.changed()
+        self.publisher.changed()
 
     async def end(self) -> None:
         self.session.finish(Status.COMPLETED, self._now())
-        await self.announcer.announce_final(*self.announcer.final())
+        await self.publisher.publish_final(self.publisher.final())
 
     @property
     def moments(self) -> list[tuple[float, int]]:
@@ -37,86 +37,95 @@ class Announced:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _publish(self, session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
-        frame = orjson.loads(snapshot)
-        self.frames.append(
-            (self._now() - 1000, frame["total_files"], event_id, last, frame["changed_at"] / 1000)
-        )
+    def _publish(self, session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
+        frame = orjson.loads(encoded.json)
+        moment, changed_at = self._now() - 1000, frame["changed_at"] / 1000
+        self.frames.append((moment, frame["total_files"], encoded.event_id, last, changed_at))
 
 
 async def test_first_change_goes_at_once_and_others_at_the_interval() -> None:
     """Of changes every 1/64 s there is a frame each 1/16 s, with the newest state and the last."""
-    announced = Announced(1 / 16)
+    published = Published(1 / 16)
     for _ in range(11):
-        announced.change()
+        published.change()
         await asyncio.sleep(1 / 64)
     await asyncio.sleep(1)
-    assert [moment * 16 for moment, *_ in announced.frames] == [0, 1, 2, 3]
-    assert announced.frames[-1][1] == 11
+    assert [moment * 16 for moment, *_ in published.frames] == [0, 1, 2, 3]
+    assert published.frames[-1][1] == 11
 
 
 async def test_change_after_silence_goes_at_once() -> None:
     """The interval counts from the frame before, not from the change."""
-    announced = Announced(0.05)
-    announced.change()
+    published = Published(0.05)
+    published.change()
     await asyncio.sleep(0.051)
-    announced.change()
-    assert announced.moments == [(0.0, 1), (0.051, 2)]
+    published.change()
+    assert published.moments == [(0.0, 1), (0.051, 2)]
 
 
 async def test_interval_of_zero_announces_every_change() -> None:
     """Also those at one moment."""
-    announced = Announced(0.0)
+    published = Published(0.0)
     for _ in range(3):
-        announced.change()
-    await announced.end()
-    assert [total for _, total in announced.moments] == [1, 2, 3, 3]
+        published.change()
+    await published.end()
+    assert [total for _, total in published.moments] == [1, 2, 3, 3]
 
 
 async def test_frame_tells_its_earliest_change() -> None:
     """A person's lag counts the time for which the change was held back."""
-    announced = Announced(0.05)
-    announced.change()
+    published = Published(0.05)
+    published.change()
     await asyncio.sleep(0.01)
-    announced.change()
+    published.change()
     await asyncio.sleep(0.01)
-    announced.change()
+    published.change()
     await asyncio.sleep(0.1)
-    changed_at = [round(frame[4] - 1000, 3) for frame in announced.frames]
+    changed_at = [round(frame[4] - 1000, 3) for frame in published.frames]
     assert changed_at == [0.0, 0.01]
 
 
 @pytest.mark.parametrize(("at", "expected"), [(0.0, 0.05), (0.03, 0.05), (0.2, 0.2)])
 async def test_last_frame_comes_in_its_turn_alone_and_marked(at: float, expected: float) -> None:
     """What waits for its turn is dropped for it: the end holds all, and nothing follows."""
-    announced = Announced(0.05)
-    announced.change()
-    announced.change()
+    published = Published(0.05)
+    published.change()
+    published.change()
     if at >= 0.05:
-        announced.announcer.stop()
+        published.publisher.stop()
     await asyncio.sleep(at)
-    await announced.end()
+    await published.end()
     await asyncio.sleep(1)
-    assert announced.moments == [(0.0, 1), (expected, 2)]
-    assert [last for *_, last, _ in announced.frames] == [False, True]
+    assert published.moments == [(0.0, 1), (expected, 2)]
+    assert [last for *_, last, _ in published.frames] == [False, True]
 
 
-async def test_stopped_announcer_says_no_more() -> None:
+async def test_stopped_publisher_says_no_more() -> None:
     """A session that is interrupted leaves no timer behind."""
-    announced = Announced(0.05)
-    announced.change()
-    announced.change()
-    announced.announcer.stop()
+    published = Published(0.05)
+    published.change()
+    published.change()
+    published.publisher.stop()
     await asyncio.sleep(1)
-    assert announced.moments == [(0.0, 1)]
+    assert published.moments == [(0.0, 1)]
 
 
 async def test_event_ids_differ_and_bear_the_servers_life() -> None:
     """Each frame has an id of its own, which no other life of the server gives."""
-    announced = Announced(0.0)
-    announced.change()
-    announced.change()
-    await announced.end()
-    ids = [event_id for _, _, event_id, *_ in announced.frames]
+    published = Published(0.0)
+    published.change()
+    published.change()
+    await published.end()
+    ids = [event_id for _, _, event_id, *_ in published.frames]
     assert len(set(ids)) == 3
     assert all(event_id.startswith("L-") for event_id in ids)
+
+
+async def test_line_separators_are_escaped_where_the_json_is_made() -> None:
+    """Readers that split lines at U+0085, U+2028 or U+2029 get one line, with the same value."""
+    session = Session("s", 1000.0)
+    session.begun("a\u0085b\u2028c\u2029d\u00e9", 1000.0)
+    publisher = SnapshotPublisher(session, lambda *_, **__: None, run_id="L", min_interval=0.0)
+    encoded = publisher.final()
+    assert len(encoded.json.decode().splitlines()) == 1
+    assert orjson.loads(encoded.json) == encoded.snapshot

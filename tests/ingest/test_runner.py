@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingest import runner as runner_module
+from ingest import scheduler as scheduler_module
 from ingest.catalogue.sqlite import Catalogue
 from ingest.discovery import Chunk, discover
 from ingest.errors import CatalogueError, ExecutorError, NotFoundError
@@ -67,20 +67,9 @@ class Hand:
         return run_batch(lambda _: None, root, items, 10.0)
 
 
-def hand_over(work: Hand, monkeypatch: pytest.MonkeyPatch) -> Hand:
-    """Have the stores of this test use the hand's work."""
-
-    async def select_backend(*_: object) -> Hand:
-        return work
-
-    monkeypatch.setattr("ingest.manager.select_backend", select_backend)
-    return work
-
-
-def turns(store: SessionManager) -> int:
-    """How many batches could begin now."""
-    assert store._around is not None
-    return store._around.turns._value
+def free_slots(manager: SessionManager) -> int:
+    """Return how many batches could start now."""
+    return manager._opened().resources.slots._value
 
 
 # A whole session
@@ -101,7 +90,7 @@ async def test_every_snapshot_of_a_session_is_consistent(
         second = await watcher.end(await store.start(IngestRequest(skip_existing=True)))
         assert (second["stats"]["skipped_existing"], second["stats"]["errors"]) == (300, 40)
         await settle()
-        assert turns(store) == 2 * 2
+        assert free_slots(store) == 2 * 2
 
 
 async def test_session_without_files_is_completed(settings: Settings) -> None:
@@ -157,10 +146,10 @@ def test_rest_of_a_batch_is_done_once_and_in_order(
             return await super().answer(root, items[:1])
 
     fill(root, names(20))
-    work = hand_over(First(), monkeypatch)
+    work = First()
 
     async def main() -> None:
-        async with opened(settings) as (store, watcher):
+        async with opened(settings, backend=work) as (store, watcher):
             await watcher.end(await store.start(EVERY))
 
     run(main())
@@ -203,11 +192,11 @@ async def test_batch_lost_while_a_page_is_read_is_tried_again(
         return found
 
     fill(root, names(8))
-    hand_over(Lost(concurrency=2), monkeypatch)
+    work = Lost(concurrency=2)
     monkeypatch.setattr(Catalogue, "pending", read)
-    monkeypatch.setattr(runner_module, "PAGE", 8)
+    monkeypatch.setattr(scheduler_module, "PAGE", 8)
 
-    async with opened(settings) as (store, watcher):
+    async with opened(settings, backend=work) as (store, watcher):
         end = await watcher.end(await store.start(EVERY))
         assert (end["status"], end["stats"]["done"]) == ("completed", 8)
 
@@ -224,15 +213,15 @@ async def test_batches_wait_where_the_catalogue_is_slow(
         return await record(catalogue, *args)
 
     fill(root, names(100))
-    work = hand_over(Hand(batch_files=1), monkeypatch)
+    work = Hand(batch_files=1)
     monkeypatch.setattr(Catalogue, "record", slow)
 
-    async with opened(settings) as (store, watcher):
+    async with opened(settings, backend=work) as (store, watcher):
         session_id = await store.start(EVERY)
-        while len(work.batches) < runner_module.UNRECORDED:
+        while len(work.batches) < scheduler_module.UNRECORDED:
             await settle()
         await settle()
-        assert len(work.batches) <= runner_module.UNRECORDED + 1
+        assert len(work.batches) <= scheduler_module.UNRECORDED + 1
         allowed.set()
         assert (await watcher.end(session_id))["stats"]["done"] == 100
 
@@ -245,10 +234,10 @@ def test_small_session_has_every_other_turn_beside_a_large_one(
 ) -> None:
     """Ten files end after a few turns, though thousands were there first."""
     fill(root, [*(f"large/{name}" for name in names(2000)), *(f"small/{n}" for n in names(10))])
-    work = hand_over(Hand(batch_files=2), monkeypatch)
+    work = Hand(batch_files=2)
 
     async def main() -> None:
-        async with opened(settings) as (store, watcher):
+        async with opened(settings, backend=work) as (store, watcher):
             large = await store.start(IngestRequest(directory="large"))
             await watcher.until(large, lambda frame: frame["processed_files"] > 0)
             small = await store.start(IngestRequest(directory="small"))
@@ -276,9 +265,9 @@ async def test_turn_is_given_back_by_a_batch_that_never_began(
             await gate.wait()
             raise ExecutorError("gone")
 
-    work = hand_over(Fails(), monkeypatch)
+    work = Fails()
 
-    async with opened(settings) as (store, watcher):
+    async with opened(settings, backend=work) as (store, watcher):
         session_id = await store.start(EVERY)
         while not work.batches:
             await settle()
@@ -287,7 +276,7 @@ async def test_turn_is_given_back_by_a_batch_that_never_began(
         end = await watcher.end(session_id)
         assert (end["status"], end["error"]) == ("error", "gone")
         await settle()
-        assert turns(store) == 1
+        assert free_slots(store) == 1
 
 
 # Cancellation
@@ -307,7 +296,7 @@ def test_cancelled_while_finding_the_session_keeps_what_it_found(
         ended.set()
         raise NotFoundError("the directory cannot be read: Input/output error")
 
-    monkeypatch.setattr("ingest.runner.discover", hang_after_one)
+    monkeypatch.setattr("ingest.finder.discover", hang_after_one)
     gate = Gate()
 
     async def main() -> None:
@@ -340,9 +329,9 @@ async def test_cancelled_while_others_have_all_turns_the_session_ends(
             await gate.wait()
             return await super().answer(root, items)
 
-    work = hand_over(Held(), monkeypatch)
+    work = Held()
 
-    async with opened(settings) as (store, watcher):
+    async with opened(settings, backend=work) as (store, watcher):
         one = await store.start(IngestRequest(directory="one"))
         while not work.batches:
             await settle()
@@ -354,7 +343,7 @@ async def test_cancelled_while_others_have_all_turns_the_session_ends(
         gate.set()
         assert (await watcher.end(one))["status"] == "completed"
         await settle()
-        assert turns(store) == 1
+        assert free_slots(store) == 1
 
 
 async def test_cancelled_under_a_large_file_the_session_does_not_wait_for_it(
@@ -362,7 +351,7 @@ async def test_cancelled_under_a_large_file_the_session_does_not_wait_for_it(
 ) -> None:
     """A file under way gets a grace to be recorded, and is then given up."""
     fill(root, ["large"])
-    monkeypatch.setattr(runner_module, "CANCEL_GRACE", 0.01)
+    monkeypatch.setattr(scheduler_module, "CANCEL_GRACE", 0.01)
     gate = Gate()
 
     async with opened(settings, process=gate) as (store, watcher):
@@ -378,7 +367,7 @@ async def test_cancelled_under_a_large_file_the_session_does_not_wait_for_it(
 
 def test_grace_of_a_cancelled_session_is_within_a_second() -> None:
     """Nobody waits longer than a second for a cancellation."""
-    assert runner_module.CANCEL_GRACE <= 1.0
+    assert scheduler_module.CANCEL_GRACE <= 1.0
 
 
 async def test_files_that_end_within_the_grace_are_recorded(settings: Settings, root: Path) -> None:
@@ -505,9 +494,9 @@ async def test_unexpected_failure_ends_the_session_and_no_other(
                 raise RuntimeError("secret")
             return await super().answer(root, items)
 
-    hand_over(Defect(), monkeypatch)
+    work = Defect()
 
-    async with opened(settings) as (store, watcher):
+    async with opened(settings, backend=work) as (store, watcher):
         one = await store.start(IngestRequest(directory="one"))
         two = await store.start(IngestRequest(directory="two"))
         assert (await watcher.end(one))["error"] == "internal error: RuntimeError"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from ingest.manager import SessionManager
+from ingest.publisher import EncodedSnapshot
 from ingest.settings import Settings
 
 T = TypeVar("T")
@@ -44,11 +45,12 @@ class Watcher:
         self.broken: list[AssertionError] = []
         self._published = asyncio.Event()
 
-    def publish(self, session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
+    def publish(self, session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
         frames = self.frames.setdefault(session_id, [])
-        frame = orjson.loads(snapshot)
+        frame = orjson.loads(encoded.json)
         try:
             assert session_id not in self.ended, "a frame after the last"
+            assert frame == encoded.snapshot
             assert last == (frame["status"] in {"completed", "cancelled", "error"})
             check_frame(frame)
             if frames:
@@ -56,7 +58,7 @@ class Watcher:
         except AssertionError as error:
             self.broken.append(error)
         frames.append(frame)
-        self.ids.setdefault(session_id, []).append(event_id)
+        self.ids.setdefault(session_id, []).append(encoded.event_id)
         if last:
             self.ended.add(session_id)
         self._published.set()

@@ -13,6 +13,7 @@ from ingest.errors import ExecutorError
 from ingest.execution.backends import EventLoopBackend, ExecutorBackend
 from ingest.execution.batch import BatchFile
 from ingest.manager import SessionManager
+from ingest.publisher import EncodedSnapshot
 from ingest.request import IngestRequest
 
 
@@ -70,9 +71,9 @@ def test_session_whose_batches_are_cancelled_is_not_completed(tmp_path: Path) ->
     snapshots: list[bytes] = []
     ended = asyncio.Event()
 
-    def publish(session_id: str, event_id: str, snapshot: bytes, *, last: bool) -> None:
-        del session_id, event_id
-        snapshots.append(snapshot)
+    def publish(session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
+        del session_id
+        snapshots.append(encoded.json)
         if last:
             ended.set()
 

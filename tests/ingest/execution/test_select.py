@@ -121,7 +121,7 @@ async def main():
         ended = asyncio.Event()
         def publish(*args, last):
             if last:
-                print(args[2].decode())
+                print(args[1].json.decode())
                 ended.set()
         settings = Settings(root=root, database=f"{folder}/db", workers=1)
         store = SessionManager(settings, publish, print, process=send)

@@ -1,0 +1,95 @@
+"""Reading sessions, their errors and outcomes from the catalogue, and folders from the disk."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ingest.active import ActiveSessions
+from ingest.catalogue.sqlite import OutcomeRecord, SessionRecord
+from ingest.discovery import list_directories
+from ingest.errors import CatalogueError, NotFoundError
+from ingest.paths import display_path, resolve
+from ingest.resources import SharedResources
+from ingest.session import FileError
+
+T = TypeVar("T")
+
+LISTED = 100
+"""Sessions in a list."""
+
+ERRORS_PAGE = 1000
+"""Errors returned at a time."""
+
+REPORT_PAGE = 500
+"""Outcomes of a report that are read at a time: some 200 KB."""
+
+
+class SessionQueries:
+    """Reads what the catalogue and the ingest root have."""
+
+    def __init__(self, resources: SharedResources, root: bytes, active: ActiveSessions) -> None:
+        self._catalogue = resources.catalogue
+        self._threads = resources.threads
+        self._root_path = resources.root
+        self._root = root
+        self._active = active
+
+    async def session(self, session_id: str) -> SessionRecord:
+        """
+        Return a session's record from the catalogue.
+
+        Raises:
+            NotFoundError: there is no such session below this root.
+        """
+        record = await self._catalogue.session(session_id)
+        if record is None:
+            raise NotFoundError(f"no session {session_id!r}; it may have expired")
+        if not record.status.terminal and record.root != self._root:
+            raise NotFoundError(
+                f"session {session_id!r} is interrupted and has another ingest root; "
+                "start the service with that root to resume it"
+            )
+        return record
+
+    async def newest(self) -> list[SessionRecord]:
+        """Return the sessions started last, the newest first."""
+        return await self._catalogue.newest(LISTED)
+
+    async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
+        """Return at most ERRORS_PAGE errors numbered above `n`, and how many errors there are."""
+        return await self._catalogue.errors_after(await self._number(session_id), n, ERRORS_PAGE)
+
+    async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
+        """Return the pages of a session's outcomes; raise NotFoundError before the first page."""
+        return self._pages(await self._number(session_id))
+
+    async def directories(self, path: str) -> dict[str, Any]:
+        """Return the folders in `path`."""
+        directory = await self.resolve(path)
+        folders = await self._in_thread(partial(list_directories, self._root_path, directory))
+        below_root = Path(display_path(directory))
+        parent = None if directory == b"." else str(below_root.parent)
+        return {"path": str(below_root), "parent": parent, "directories": folders}
+
+    async def resolve(self, path: str) -> bytes:
+        """Return the directory that `path` names below the root; see `paths.resolve`."""
+        return await self._in_thread(partial(resolve, self._root_path, path))
+
+    async def _number(self, session_id: str) -> int:
+        active = self._active.get(session_id)
+        return active.record.number if active else (await self.session(session_id)).number
+
+    async def _pages(self, number: int) -> AsyncIterator[list[OutcomeRecord]]:
+        after = 0
+        while rows := await self._catalogue.outcomes(number, after, REPORT_PAGE):
+            yield rows
+            after = rows[-1].n
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except RuntimeError as error:  # the threads are shut down
+            raise CatalogueError("the catalogue is closed; the service is shutting down") from error
+        return await done

@@ -1,0 +1,219 @@
+"""
+Scheduling a session's files: which files form a batch, and when the backend runs it.
+
+States of a file: pending in the catalogue, read into the page, in a batch that runs, recorded. A
+file that the backend did not begin returns to the page. If a batch is lost as a whole, its files
+are run alone, one by one; a file that is lost alone is recorded as failed.
+
+One BatchScheduler is used by one session's runner: `run` once, then `stop`. `run` owns one task
+for each batch that runs; each task holds one of the application's slots and returns it as soon as
+the backend answers, before the result is recorded.
+
+Guarantees:
+
+- each file is in at most one batch at a time, and its outcome is recorded once;
+- at most UNRECORDED batches wait for the catalogue, however slow the disk is;
+- after a cancellation no batch is started, and batches that run get CANCEL_GRACE seconds;
+- `stop` returns when no task is left, and interrupts no recording: an outcome that was written is
+  also counted;
+- a failure of the backend or the catalogue is raised by `run`, not lost in a batch's task.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ingest.catalogue.sqlite import SessionRecord
+from ingest.errors import ExecutorError
+from ingest.execution.backends import BatchError
+from ingest.execution.batch import BUDGET, BatchFile, BatchResult
+from ingest.paths import display_path
+from ingest.publisher import SnapshotPublisher
+from ingest.recorder import OutcomeRecorder
+from ingest.resources import SharedResources
+from ingest.session import Session
+
+PAGE = 500
+"""Files read from the catalogue at a time, so that a million of them are never in memory."""
+
+FIRST_BATCH = 8
+"""Files in a session's first batch, when it is not known how long a file takes."""
+
+UNRECORDED = 16
+"""The most batches that wait to be recorded; with a slow disk, the workers wait."""
+
+CANCEL_GRACE = 1.0
+"""Seconds after a cancellation in which batches that run can still be recorded."""
+
+
+class BatchScheduler:
+    """Has the files of one session processed in batches."""
+
+    def __init__(
+        self,
+        session: Session,
+        record: SessionRecord,
+        resources: SharedResources,
+        recorder: OutcomeRecorder,
+        publisher: SnapshotPublisher,
+        cancelled: asyncio.Event,
+    ) -> None:
+        self._session = session
+        self._record = record
+        self._resources = resources
+        self._recorder = recorder
+        self._publisher = publisher
+        self._cancelled = cancelled
+        self._root = str(Path(resources.root).resolve())
+        self._page: deque[BatchFile] = deque()
+        self._alone: deque[BatchFile] = deque()
+        self._after = 0
+        self._exhausted = False
+        self._batch_files = FIRST_BATCH
+        self._started = 0
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._recording: set[int] = set()
+        self._failed: Exception | None = None
+
+    async def run(self) -> None:
+        """
+        Process all pending files, or those that were begun before the session was cancelled.
+
+        Raises:
+            CatalogueError: the catalogue cannot be read or written.
+            ExecutorError: the backend cannot run any batch, or returned too few results.
+        """
+        cancellation = asyncio.create_task(self._cancelled.wait())
+        try:
+            await self._run_batches(cancellation)
+        finally:
+            cancellation.cancel()
+        if self._failed is not None:
+            raise self._failed
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=CANCEL_GRACE)
+        missing = self._session.total - self._session.processed
+        if missing and not self._cancelled.is_set():
+            raise ExecutorError(f"no result was returned for {missing} files")
+
+    async def stop(self) -> None:
+        """Cancel the batches that run, and wait for those that are being recorded."""
+        for key, task in self._tasks.items():
+            if key not in self._recording:
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def _run_batches(self, cancellation: asyncio.Task[bool]) -> None:
+        while not self._cancelled.is_set() and self._failed is None:
+            if len(self._recording) >= UNRECORDED:
+                await _first([*(self._tasks[key] for key in self._recording), cancellation])
+                continue
+            batch = await self._next_batch()
+            if batch:
+                if await self._acquire_slot(cancellation):
+                    self._begin(batch)
+            elif self._tasks:
+                # Files of a batch that runs may return, to be run again or alone.
+                await _first([*self._tasks.values(), cancellation])
+            else:
+                break
+
+    async def _acquire_slot(self, cancellation: asyncio.Task[bool]) -> bool:
+        """Wait for a slot; return False if the session is cancelled first."""
+        slots = self._resources.slots
+        if not slots.locked():
+            return await slots.acquire()
+        acquiring = asyncio.create_task(slots.acquire())
+        try:
+            await _first([acquiring, cancellation])
+        finally:
+            if not acquiring.done():
+                acquiring.cancel()
+        return acquiring.done() and not acquiring.cancelled()
+
+    async def _next_batch(self) -> list[BatchFile]:
+        if not self._alone and not self._page and not self._exhausted:
+            await self._read_page()
+        if self._alone:
+            return [self._alone.popleft()]
+        size = min(self._batch_files, self._resources.backend.batch_files, len(self._page))
+        return [self._page.popleft() for _ in range(size)]
+
+    async def _read_page(self) -> None:
+        catalogue = self._resources.catalogue
+        pending = await catalogue.pending(self._record.number, self._after, PAGE)
+        self._exhausted = len(pending) < PAGE
+        if pending:
+            self._after = pending[-1].n
+        known = {}
+        if self._record.request.skip_existing:
+            known = await catalogue.known([file.path for file in pending])
+        self._page.extend(
+            BatchFile(file.n, file.path, known.get(file.path, frozenset())) for file in pending
+        )
+
+    def _begin(self, batch: list[BatchFile]) -> None:
+        slot = contextlib.ExitStack()
+        slot.callback(self._resources.slots.release)
+        self._started += 1
+        task = asyncio.create_task(self._run_batch(self._started, batch, slot))
+        self._tasks[self._started] = task
+        task.add_done_callback(partial(self._ended, self._started, slot))
+        self._session.begun(display_path(batch[0].path), time.time())
+        self._publisher.changed()
+
+    def _ended(self, key: int, slot: contextlib.ExitStack, _: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        slot.close()  # a task that is cancelled before its first step does not release it
+
+    async def _run_batch(
+        self, key: int, batch: list[BatchFile], slot: contextlib.ExitStack
+    ) -> None:
+        try:
+            with slot:
+                result = await self._resources.backend.do(self._root, batch)
+            not_begun = batch[result.finished :]
+            self._page.extendleft(reversed(not_begun))
+            self._adapt_size(result, whole=not not_begun)
+            with self._uninterrupted(key):
+                await self._recorder.record(batch, result)
+        except BatchError as error:
+            await self._run_alone(key, batch, str(error))
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            self._failed = error
+
+    async def _run_alone(self, key: int, batch: list[BatchFile], message: str) -> None:
+        """Have each file of a lost batch run alone; record a file that was alone as failed."""
+        if len(batch) > 1:
+            self._alone.extend(batch)
+            return
+        try:
+            with self._uninterrupted(key):
+                await self._recorder.record_failure(batch[0], message)
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            self._failed = error
+
+    @contextlib.contextmanager
+    def _uninterrupted(self, key: int) -> Iterator[None]:
+        # Cancelled between the write and the count, an outcome would be in no snapshot.
+        self._recording.add(key)
+        try:
+            yield
+        finally:
+            self._recording.discard(key)
+
+    def _adapt_size(self, result: BatchResult, *, whole: bool) -> None:
+        if not whole:
+            self._batch_files = max(1, result.finished)
+        elif result.seconds < BUDGET / 2 and result.finished == self._batch_files:
+            self._batch_files = min(2 * self._batch_files, self._resources.backend.batch_files)
+
+
+async def _first(futures: Iterable[asyncio.Future[Any]]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
