@@ -59,7 +59,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_the_sources_and_no_more(wheel: Path) -> None:
     """Each module, the page, the API's description and the marks of typing: all, and only those."""
-    kept = (".py", ".json", ".js", ".html", ".css", ".svg", ".typed")
+    kept = (".py", ".json", ".js", ".html", ".css", ".svg", ".sql", ".typed")
     wanted = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES

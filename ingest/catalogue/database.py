@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -34,12 +34,15 @@ class Database:
     transaction of its own: it is in the file, whole, when the call returns, and a killed process
     leaves it whole or absent. A power cut may take the last transactions with it, unless they
     were `durable`: those are flushed to the disk first (`synchronous=FULL`).
+
+    `migrations` are the SQL scripts of the schema, in order; their count is its version, which the
+    file keeps as `user_version`. An older file is migrated when it is opened, in one transaction,
+    after a copy of it was written beside it (`<name>.v<version>.bak`).
     """
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
         self.path = Path(os.path.abspath(path))
-        self._schema = schema
-        self._version = version
+        self._migrations = tuple(migrations)
         self._lock = -1
         self._identity: tuple[int, int] | None = None
         self._writing: sqlite3.Connection | None = None
@@ -49,10 +52,10 @@ class Database:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that the open database consists of, its lock included."""
-        return tuple(
-            Path(f"{self.path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal", "-lock")
-        )
+        """The files of the open database: its lock and copies of older versions too."""
+        older = range(1, len(self._migrations))
+        suffixes = ("", "-wal", "-shm", "-journal", "-lock", *(f".v{n}.bak" for n in older))
+        return tuple(Path(f"{self.path}{suffix}") for suffix in suffixes)
 
     async def open(self) -> None:
         """
@@ -90,6 +93,16 @@ class Database:
             raise CatalogueError("the catalogue is closed")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._writer, self._write, work, durable)
+
+    async def check(self) -> None:
+        """
+        Write the version of the schema, which changes nothing.
+
+        Raises:
+            CatalogueError: the file cannot be written.
+        """
+        version = len(self._migrations)
+        await self.write(lambda connection: connection.execute(f"PRAGMA user_version = {version}"))
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -132,15 +145,25 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        newest = len(self._migrations)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, self._version):
+        if not 0 <= version <= newest:
             raise sqlite3.DatabaseError(
-                f"it has version {version} of the schema, and this program knows {self._version}"
+                f"its schema has version {version}, and this program supports up to {newest}; "
+                "use the newer program, or restore the copy made before its upgrade"
             )
-        # Written even where the schema stands: a file that cannot be written is found out now.
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._version}; COMMIT"
-        )
+        if 0 < version < newest:
+            _copy(connection, Path(f"{self.path}.v{version}.bak"))
+        # Also without anything to migrate: an open must fail for a file that cannot be written.
+        scripts = ";\n".join(self._migrations[version:])
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{scripts};\nPRAGMA user_version = {newest};\nCOMMIT"
+            )
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
     def _write(self, work: Callable[[sqlite3.Connection], T], durable: bool) -> T:
         assert self._writing is not None
@@ -183,6 +206,15 @@ class Database:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy the database to `target`, which is replaced only by a whole copy."""
+    partial = Path(f"{target}.partial")
+    partial.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(partial)) as copy:
+        connection.backup(copy)
+    partial.replace(target)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ingest.catalogue import migrations
 from ingest.catalogue import retention as pruning
 from ingest.catalogue.database import Database
 from ingest.errors import NotFoundError
@@ -18,8 +19,6 @@ from ingest.outcome import Row
 from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
-
-VERSION = 1
 
 FILES = 2**32
 """
@@ -31,50 +30,6 @@ session's are one range of it.
 
 PIECE = 5000
 """Files that a retry takes in one transaction: some 20 ms, for which a session's batch may wait."""
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS sessions (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    idempotency_key TEXT UNIQUE,
-    request TEXT NOT NULL,
-    root BLOB NOT NULL,
-    directory BLOB NOT NULL,
-    started REAL NOT NULL,
-    status TEXT NOT NULL,
-    cancelled INTEGER NOT NULL DEFAULT 0,
-    ended REAL,
-    last_event_id TEXT,
-    snapshot BLOB
-);
-CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended);
-CREATE TABLE IF NOT EXISTS forgotten (
-    session INTEGER PRIMARY KEY
-);
-CREATE TABLE IF NOT EXISTS found (
-    key INTEGER PRIMARY KEY,
-    path BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS found_by_path ON found (path);
-CREATE TABLE IF NOT EXISTS outcomes (
-    key INTEGER PRIMARY KEY,
-    status TEXT NOT NULL,
-    error TEXT,
-    size INTEGER,
-    modified INTEGER,
-    sha256 TEXT,
-    media_type TEXT,
-    metadata TEXT,
-    counters TEXT
-);
-CREATE TABLE IF NOT EXISTS errors (
-    session INTEGER NOT NULL,
-    n INTEGER NOT NULL,
-    key INTEGER NOT NULL,
-    time REAL NOT NULL,
-    PRIMARY KEY (session, n)
-) WITHOUT ROWID
-"""
 
 ROWS = 64
 """
@@ -134,7 +89,7 @@ class Catalogue:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, SCHEMA, VERSION)
+        self._database = Database(path, migrations.load())
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -151,12 +106,12 @@ class Catalogue:
 
     async def check(self) -> None:
         """
-        Write what stands there already.
+        Write to the database without changing it.
 
         Raises:
             CatalogueError: it cannot be written.
         """
-        await self._database.write(lambda db: db.execute(f"PRAGMA user_version = {VERSION}"))
+        await self._database.check()
 
     async def add_session(
         self,

@@ -27,7 +27,7 @@ from ingest.catalogue.database import Database
 async def main():
     if sys.argv[2:] and os.getuid() == 0:
         os.setuid(int(sys.argv[2]))
-    await Database(Path(sys.argv[1]), "CREATE TABLE IF NOT EXISTS t (x)", 1).open()
+    await Database(Path(sys.argv[1]), ["CREATE TABLE IF NOT EXISTS t (x)"]).open()
     print("open", flush=True)
     sys.stdin.read()
 
@@ -36,8 +36,8 @@ asyncio.run(main())
 
 
 @asynccontextmanager
-async def opened(path: Path, version: int = 1) -> AsyncIterator[Database]:
-    database = Database(path, SCHEMA, version)
+async def opened(path: Path, *migrations: str) -> AsyncIterator[Database]:
+    database = Database(path, migrations or (SCHEMA,))
     await database.open()
     try:
         yield database
@@ -165,7 +165,7 @@ def test_file_is_found_from_another_working_directory(
 ) -> None:
     """A relative name means what it meant when it was given."""
     monkeypatch.chdir(path.parent)
-    database = Database(Path(path.name), SCHEMA, 1)
+    database = Database(Path(path.name), [SCHEMA])
     monkeypatch.chdir("/")
 
     async def main() -> None:
