@@ -24,11 +24,15 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     given: dict[str, Any] = {}
 
     def run(server: serve_module.Server) -> None:
-        application: Any = server.config.app
-        given.update(vars(server.config), settings=application._settings())
+        given.update(vars(server.config))
         server.started = True
 
+    def create_app(settings: Settings) -> app_module.Application:
+        given["settings"] = settings
+        return app_module.create_app(settings)
+
     monkeypatch.setattr(serve_module.Server, "run", run)
+    monkeypatch.setattr(serve_module, "create_app", create_app)
     monkeypatch.setattr(serve_module, "check_settings", lambda _: None)
     monkeypatch.setattr(serve_module, "check_address", lambda *_: None)
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
