@@ -1,4 +1,4 @@
-"""The channel: the newest frame of one source of events, and who waits for the next."""
+"""The channel: the newest frame of one source of events, and its subscribers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sse.event import encode
 
 ROUND_SLICE = 128
 """
-Subscribers served before the event loop gets its turn.
+Subscribers notified before `publish` yields to the event loop.
 
 Writing to one socket takes 7 to 15 µs, so a slice holds the loop for less than 2 ms however many
 subscribers there are: requests and other sessions are served between two slices.
@@ -16,17 +16,17 @@ subscribers there are: requests and other sessions are served between two slices
 
 
 class ChannelError(Exception):
-    """What a channel was asked for cannot be done."""
+    """A channel cannot do what was requested."""
 
 
 class ClosedError(ChannelError):
-    """Something was published on a channel that had its last frame."""
+    """A frame was published on a closed channel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """
-    An event, encoded once for all who get it.
+    An event, encoded once for all its recipients.
 
     `chunk` is `encoded` as a chunk of an HTTP/1.1 body (RFC 9112, 7.1).
     """
@@ -49,14 +49,13 @@ class Frame:
 
 
 class Subscriber(Protocol):
-    """One that follows a channel."""
+    """An object that a channel notifies of frames."""
 
     def notify(self) -> None:
         """
-        Take note that the channel has a newer frame, or was closed.
+        React to a newer frame, or to the channel's end.
 
-        Called at any time between `subscribe` and `unsubscribe`, synchronously. Must neither wait
-        nor raise.
+        Called at any time between `subscribe` and `unsubscribe`. Must neither wait nor raise.
         """
 
 
@@ -70,12 +69,11 @@ class Channel:
     """
     The newest frame, and the subscribers that wait for the next.
 
-    Publishing never waits: a subscriber that is slow skips to the newest frame, and what a
-    stalled one costs is bounded by one frame, whatever is published. A frame published while
-    a round of notifications is under way takes the place of the one before it.
+    Publishing never waits: a slow subscriber skips to the newest frame, so a stalled one holds at
+    most one frame. A frame published while a round of notifications runs replaces the one before.
 
-    `call_soon`, an event loop's, makes long rounds give way to other work after each slice;
-    without it a round is one call.
+    With `call_soon` of an event loop, long rounds yield to the loop after each slice; without it
+    a round is one call.
     """
 
     __slots__ = (
@@ -106,11 +104,11 @@ class Channel:
         self._again = False
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Notify `subscriber` of each frame from now on; the newest one is its to look up."""
+        """Notify `subscriber` of each later frame; it reads the current one from `newest`."""
         self._subscribers[subscriber] = None
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Forget `subscriber`; one that is not subscribed is no error."""
+        """Remove `subscriber` if it is subscribed."""
         self._subscribers.pop(subscriber, None)
 
     def publish(self, frame: Frame, *, last: bool = False) -> None:
@@ -118,28 +116,28 @@ class Channel:
         Make `frame` the newest, and with `last` close the channel in the same step.
 
         Raises:
-            ClosedError: the channel was closed before.
+            ClosedError: the channel is closed.
         """
         if self.closed:
-            raise ClosedError(f"frame {frame.id!r} was published after the last one")
+            raise ClosedError(f"frame {frame.id!r} was published on a closed channel")
         self.newest = frame
         self.closed = last
         self.published += 1
         self._notify_all()
 
     def close(self) -> None:
-        """End the channel with what is newest; every subscriber is told, once."""
+        """Close the channel after the newest frame, and notify every subscriber once."""
         if not self.closed:
             self.closed = True
             self._notify_all()
 
     def statistics(self) -> ChannelStatistics:
-        """Tell how many follow the channel, and how many frames it had."""
+        """Return the number of subscribers and of published frames."""
         return ChannelStatistics(len(self._subscribers), self.published)
 
     def _notify_all(self) -> None:
         if self._round:
-            # Those still to come in this round find the newer frame; those before them do not.
+            # Only subscribers that this round has not reached yet will find the newer frame.
             self._again = True
             return
         self._begin_round()
@@ -157,7 +155,7 @@ class Channel:
                 for subscriber in self._round[self._position : end]:
                     if subscriber in self._subscribers:
                         subscriber.notify()
-            except BaseException:  # it must not, but the next frame is to reach the others
+            except BaseException:  # a later frame must still reach the others
                 self._round = ()
                 raise
             self._position = end

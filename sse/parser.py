@@ -1,5 +1,5 @@
 """
-Bytes in, events out: an event stream parsed to the letter of the standard.
+A parser of event streams, from bytes to events, as the standard specifies it.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """

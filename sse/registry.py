@@ -1,4 +1,20 @@
-"""The open streams of one application: their limits, their one timer, their common end."""
+"""
+The open streams of one application: their limits, their timer and their common end.
+
+States: *open*, then *draining* from the first `end` or `drain` on. In both, `serve` answers
+requests; a stream that is opened while draining ends after its first frame.
+
+Callers: the application calls `serve` for each request, in the task that handles the request, and
+`end`, `drain` or `abort` at its shutdown. One timer calls `tick` of each stream when it is due.
+
+Guarantees:
+
+- At most `limit` streams are open. Idle streams share one timer, and long sweeps of it yield to
+  the event loop.
+- A shutdown of uvicorn is noticed within `LONGEST_TICK`; it calls `on_shutdown`.
+- `drain` returns within `DRAIN_GRACE`; clients that did not read by then are aborted.
+- A failure of one stream's timer does not stop the timers of the others.
+"""
 
 import asyncio
 import logging
@@ -8,7 +24,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sse.channel import Channel, Frame
-from sse.stream import NEVER, DirectStream, Stream, StreamLimits, TaskStream
+from sse.direct import DirectStream
+from sse.stream import NEVER, Stream, StreamLimits, TaskStream
 from sse.subscription import Subscription
 from sse.timing_wheel import TimingWheel
 from sse.types import Headers, Receive, Scope, Send
@@ -18,34 +35,34 @@ logger = logging.getLogger("sse")
 
 HEADERS: Headers = [
     (b"content-type", b"text/event-stream"),
-    # A stream that is stored, or compressed and so buffered, on its way is not live.
+    # A proxy that stores the stream, or buffers it in order to compress it, delays events.
     (b"cache-control", b"no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
 
 JITTER = 0.1
-"""How far reconnection times and ages vary, so that clients do not all come back at once."""
+"""Relative variation of reconnection times and ages; clients then reconnect at different times."""
 
 DRAIN_GRACE = 0.5
-"""Seconds that `drain` gives to clients which have not read what they were sent."""
+"""Seconds that `drain` waits for clients to read what they were sent."""
 
 DRAIN_POLL = DRAIN_GRACE / 10
-"""Seconds between two looks at what servers still hold; nobody tells when it is gone."""
+"""Seconds between two checks of what servers have not sent; no callback reports it."""
 
 SWEEP_SLICE = 256
-"""Streams looked at before the event loop gets its turn; a heartbeat for each takes some 3 ms."""
+"""Streams per slice of a sweep; a heartbeat for each of them takes about 3 ms."""
 
 TICKS = 4
-"""Ticks of the timer in the shortest of the times that it keeps: so late may a heartbeat be."""
+"""Ticks of the timer in the shortest of the limits: a heartbeat is late by at most one tick."""
 
 LONGEST_TICK = 0.25
-"""Seconds; a shutdown of the server is noticed at a tick, and is to be over within a second."""
+"""Seconds; a tick notices a server's shutdown, after which all streams end within a second."""
 
 LONGEST_WAIT = 3600.0
-"""Seconds between two looks at a stream, however long its times are; infinite ones are taken."""
+"""Seconds between two ticks of a stream at most, also if its limits are infinite."""
 
 ASKED = 8
-"""Streams that are asked at each tick whether the server shuts down: it tells all at once."""
+"""Streams checked for a shutdown at each tick; uvicorn marks all connections at once."""
 
 
 class StreamError(Exception):
@@ -53,12 +70,12 @@ class StreamError(Exception):
 
 
 class TooManyStreamsError(StreamError):
-    """As many streams are open as the application allows."""
+    """The limit of open streams is reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryStatistics:
-    """Streams open now; opened, frames sent and frames skipped in all."""
+    """Streams open now; streams opened, frames sent and frames skipped since the start."""
 
     open: int
     opened: int
@@ -68,19 +85,19 @@ class RegistryStatistics:
 
 class StreamRegistry:
     """
-    Streams channels over ASGI, and knows all that are open.
+    Serves channels as streams over ASGI, and keeps all that are open.
 
     Args:
         heartbeat: seconds of silence before a comment is sent.
-        retry_ms: the reconnection time that clients are told, in milliseconds.
-        send_timeout: seconds a client may leave unread what the server buffers no further.
-        max_age: seconds after which a stream ends for its client to reconnect; 0 is never.
+        retry_ms: the reconnection time sent to clients, in milliseconds.
+        send_timeout: seconds that a client may read nothing once the server's buffer is full.
+        max_age: seconds after which a stream ends and its client reconnects; 0 means no limit.
         limit: streams that may be open at once.
-        on_shutdown: called when the server is seen to shut down; by default all streams end.
+        on_shutdown: called when the server starts its shutdown; by default all streams end.
         clock: seconds, monotonic; the running loop's if none is given.
 
     Raises:
-        ValueError: a time below 0, or of 0 where that would be no time at all.
+        ValueError: a time is negative, or 0 where only a positive one makes sense.
 
     """
 
@@ -97,10 +114,10 @@ class StreamRegistry:
     ) -> None:
         for name, value in (("heartbeat", heartbeat), ("send_timeout", send_timeout)):
             if not value > 0:
-                raise ValueError(f"{name} is {value}; it has to be above 0 seconds")
+                raise ValueError(f"{name} is {value}; it must be greater than 0 seconds")
         for name, value in (("max_age", max_age), ("retry_ms", retry_ms)):
             if not value >= 0:
-                raise ValueError(f"{name} is {value}; the least is 0")
+                raise ValueError(f"{name} is {value}; it must be 0 or greater")
         self._limits = StreamLimits(heartbeat, send_timeout, max_age or NEVER)
         times = (heartbeat, send_timeout, max_age or NEVER)
         self._period = min(LONGEST_TICK, *(time / TICKS for time in times))
@@ -119,7 +136,7 @@ class StreamRegistry:
 
     @property
     def open(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return len(self._open)
 
     async def serve(
@@ -132,9 +149,9 @@ class StreamRegistry:
         headers: Headers | None = None,
     ) -> None:
         """
-        Answer a GET or HEAD request with the channel's frames, until either side ends it.
+        Wait until the stream that answers a GET or HEAD request has ended.
 
-        The newest frame goes out at once, unless the request's `Last-Event-ID` says that the
+        The newest frame is sent at once, unless the request's `Last-Event-ID` says that the
         client has it. A client that has the last frame of a closed channel is answered `204`,
         which tells an EventSource to stop. `headers` are added to the answer's own.
 
@@ -160,7 +177,7 @@ class StreamRegistry:
             stream.end()
 
     async def drain(self) -> None:
-        """End every stream, and cut after half a second those whose clients do not read."""
+        """End every stream, and after half a second abort those whose client does not read."""
         self.end()
         try:
             async with asyncio.timeout(DRAIN_GRACE):
@@ -168,30 +185,30 @@ class StreamRegistry:
                 while any(stream.is_unread() for stream in self._ending):  # noqa: ASYNC110 - no event
                     await asyncio.sleep(DRAIN_POLL)
         except TimeoutError:
-            self.cut()
+            self.abort()
         self._ending.clear()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """
-        End every stream that is still open, whatever its client has read.
+        Abort every stream that is still open.
 
-        Of those that `end` ended, the connections go whose clients do not read: a server waits
-        for such a client before it stops, for ever, be there a single byte left to write.
+        Of the streams that `end` ended, also abort connections whose client stopped reading; the
+        server would wait for them without limit.
         """
         for stream in tuple(self._open):
-            stream.cut()
+            stream.abort()
         for stream in self._ending:
-            stream.drop_unread()
+            stream.abort_unread()
         self._ending.clear()
 
     def statistics(self) -> RegistryStatistics:
-        """Count streams and frames; those of a stream that is open are asked of it now."""
-        feeds = [stream.feed for stream in self._open]
+        """Return the counts of streams and frames, including those of open streams."""
+        subscriptions = [stream.subscription for stream in self._open]
         return RegistryStatistics(
             len(self._open),
             self._opened,
-            self._frames_sent + sum(feed.frames_sent for feed in feeds),
-            self._frames_skipped + sum(feed.frames_skipped for feed in feeds),
+            self._frames_sent + sum(each.frames_sent for each in subscriptions),
+            self._frames_skipped + sum(each.frames_skipped for each in subscriptions),
         )
 
     async def _run(
@@ -199,11 +216,12 @@ class StreamRegistry:
     ) -> None:
         clock = self._clock or asyncio.get_running_loop().time
         retry = f"retry: {_vary(self._retry_ms):.0f}\n".encode()
-        feed = Subscription(channel, retry, channel.newest if has_newest else None, self._draining)
+        sent = channel.newest if has_newest else None
+        subscription = Subscription(channel, retry, sent, self._draining)
         limits = self._limits
         limits = StreamLimits(limits.heartbeat, limits.send_timeout, _vary(limits.max_age))
         kind = DirectStream if Connection(send, receive).can_step else TaskStream
-        stream = kind(feed, receive, send, limits, clock)
+        stream = kind(subscription, receive, send, limits, clock)
         self._open[stream] = None
         self._schedule(stream, stream.opened_at)
         self._empty.clear()
@@ -220,13 +238,13 @@ class StreamRegistry:
         self._wheel.remove(stream)
         if not self._open:
             self._empty.set()
-        self._frames_sent += stream.feed.frames_sent
-        self._frames_skipped += stream.feed.frames_skipped
+        self._frames_sent += stream.subscription.frames_sent
+        self._frames_skipped += stream.subscription.frames_skipped
         logger.info(
             "stream closed after %.1f s: %d frames sent, %d skipped",
             stream.clock() - stream.opened_at,
-            stream.feed.frames_sent,
-            stream.feed.frames_skipped,
+            stream.subscription.frames_sent,
+            stream.subscription.frames_skipped,
         )
 
     def _arm(self) -> None:
@@ -243,19 +261,19 @@ class StreamRegistry:
         slice_ = tuple(islice(streams, SWEEP_SLICE))
         for stream in slice_:
             if stream in self._open:
-                self._look_at(stream)
+                self._tick_one(stream)
         if slice_:
             asyncio.get_running_loop().call_soon(self._sweep, streams)
         else:
             self._timer = None
             self._arm()
 
-    def _look_at(self, stream: Stream) -> None:
+    def _tick_one(self, stream: Stream) -> None:
         now = stream.clock()
         try:
             stream.tick(now)
-        except Exception:  # one that fails must not cost the others their heartbeats
-            logger.exception("a stream is not looked after any more")
+        except Exception:  # the other streams still need their heartbeats
+            logger.exception("the timer of a stream failed; the stream has no heartbeat now")
         else:
             self._schedule(stream, now)
 
@@ -264,7 +282,7 @@ class StreamRegistry:
 
 
 def _vary(value: float) -> float:
-    return value * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, no secret
+    return value * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, not a secret
 
 
 def _has_newest(channel: Channel, scope: Scope) -> bool:
@@ -272,7 +290,7 @@ def _has_newest(channel: Channel, scope: Scope) -> bool:
     if newest is None:
         return False
     wanted = newest.id.encode()
-    # ASGI has names in small letters; one who calls an application by hand may not.
+    # ASGI has lower-case names; code that calls the application directly may differ.
     return any(
         name.lower() == b"last-event-id" and value == wanted for name, value in scope["headers"]
     )

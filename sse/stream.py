@@ -1,38 +1,50 @@
 """
 One HTTP response that follows a channel, https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-Two ways to deliver, the same in what a client sees. `DirectStream`: the publisher steps `send`
-itself, and the stream's own task only waits for the disconnect, so no wake-up stands between a
-frame and its socket. `TaskStream`: the stream's task sends, as a `send` may ask who calls it.
+`Stream` is what both ways of delivery share; a client cannot distinguish them.
+
+- `DirectStream` (sse.direct): the publisher steps `send` itself, and the stream's task only waits
+  for the disconnect, so no task has to wake up between a frame and its socket.
+- `TaskStream` (here): the stream's task calls `send`, for a `send` that may ask which task runs it.
+
+States: *opening* until the response has started, then *idle* while `send` is ready for a frame, or
+*stalled* while `send` waits for the client, then *over* once the last body was taken or the stream
+was aborted. `Subscription` decides what is sent next, and `ending` means: after the newest frame.
+
+Callers: `StreamRegistry` runs each stream and calls `tick` by its timer, `end` and `abort`; the
+channel calls `notify` for each frame.
+
+Guarantees:
+
+- `notify`, `end` and `abort` do not wait. `notify` does not raise.
+- `run` returns after the channel's last frame, after `end` or `abort`, when the stream reaches
+  `max_age`, when the client disconnects, and when it reads nothing for `send_timeout`.
+- A client that falls behind skips to the newest frame; at most one body per stream is in `send`.
+- When `run` has returned, nothing is subscribed and no task of the stream runs.
 """
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 from sse.subscription import Subscription
 from sse.types import Headers, Message, Receive, Send
-from sse.uvicorn import ChunkedCycle, Connection, HTTP2Stream
+from sse.uvicorn import Connection
 
 logger = logging.getLogger("sse")
 
 NEVER = float("inf")
 
-PARKING_PERIOD = 1.0
-"""Seconds between two looks at whether a client over HTTP/2 allows more: nobody tells."""
-
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
     """
-    What one stream may take, in seconds.
+    The limits of one stream, in seconds.
 
-    `heartbeat`: silence before a comment. `send_timeout`: how long it may go unread once the
-    server buffers no more for it. `max_age`: its whole life, or infinity.
+    `heartbeat`: silence before a comment is sent. `send_timeout`: how long the client may read
+    nothing once the server buffers no more for it. `max_age`: from start to end; may be infinite.
     """
 
     heartbeat: float
@@ -42,14 +54,9 @@ class StreamLimits:
 
 @dataclass(slots=True, eq=False)
 class Stream(ABC):
-    """
-    What both ways of delivery share.
+    """The state and the time limits that both ways of delivery share."""
 
-    A stream that is slow skips to the newest frame when it can send again. It ends after the
-    channel's last frame, at `end()`, when its age is up, and when the client is gone.
-    """
-
-    feed: Subscription
+    subscription: Subscription
     receive: Receive
     send: Send
     limits: StreamLimits
@@ -67,197 +74,66 @@ class Stream(ABC):
 
     @abstractmethod
     async def run(self, headers: Headers) -> None:
-        """Answer with `headers` and follow the channel until the stream or the client ends."""
+        """Wait until the stream or the client ends, having sent `headers` and each newest frame."""
 
     @abstractmethod
     def notify(self) -> None:
         """Send what is next, now or as soon as the client takes more."""
 
     @abstractmethod
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End the stream without waiting for a client that does not read."""
 
     def stalled_for(self, now: float) -> float:
-        """Tell for how many seconds the client has been waited for; 0 while it keeps up."""
+        """Return for how many seconds the client has read nothing; 0 while it keeps up."""
         return max(0.0, now - self._stalled_at)
 
     def end(self) -> None:
         """End the stream cleanly, after the newest frame."""
-        self.feed.ending = True
+        self.subscription.ending = True
         self.notify()
 
-    def drop_unread(self) -> None:
-        """Cut the connection of a stream that ended if what it sent is still not on its way."""
+    def abort_unread(self) -> None:
+        """Abort the connection of a stream that ended, if its client has not read all of it."""
         if self.is_unread():
             self.connection.abort()
 
     def is_unread(self) -> bool:
-        """Tell whether the server still holds what was sent."""
+        """Return whether the server has not written all that was sent to the socket."""
         return self.connection.unsent_bytes > 0
 
     @property
     def is_being_shut_down(self) -> bool:
-        """Whether the server has begun to wait for this response's end."""
+        """Whether the server has started its shutdown and waits for this response to end."""
         return not self._was_last and self.connection.closes_after_response
 
     def tick(self, now: float) -> None:
-        """Do what is due at `now`: a heartbeat, the end of an old, a stalled or a lost stream."""
+        """Do what is due at `now`: send a heartbeat, end or abort the stream."""
         if self.connection.is_closing:
-            self.cut()
+            self.abort()
         elif self.stalled_for(now) >= self.limits.send_timeout:
-            logger.info("a stream is cut: unread for %.3g s", self.stalled_for(now))
-            self.cut()
-        elif now - self.opened_at >= self.limits.max_age and not self.feed.ending:
+            logger.info("stream aborted: the client read nothing for %.3g s", self.stalled_for(now))
+            self.abort()
+        elif now - self.opened_at >= self.limits.max_age and not self.subscription.ending:
             self.end()
         elif now - self.last_sent_at >= self.limits.heartbeat:
-            self.feed.heartbeat_due = True
+            self.subscription.heartbeat_due = True
             self.notify()
 
     def next_tick(self, now: float) -> float:
-        """Tell when something may be due next; a stall that begins now is due no earlier."""
+        """Return the earliest time at which `tick` may have to do something."""
         limits = self.limits
         stalled = self._stalled_at != NEVER
         return min(
             (now if stalled else self.last_sent_at) + limits.heartbeat,
             (self._stalled_at if stalled else now) + limits.send_timeout,
-            NEVER if self.feed.ending else self.opened_at + limits.max_age,
+            NEVER if self.subscription.ending else self.opened_at + limits.max_age,
         )
 
     def _note_sent(self) -> None:
         self.last_sent_at = self.clock()
-        # One that fell due while `send` waited is needless now: there was no silence.
-        self.feed.heartbeat_due = False
-
-
-@dataclass(slots=True, eq=False)
-class DirectStream(Stream):
-    """
-    A stream whose `send` the publisher steps.
-
-    `send` finishes in its first step unless the server waits for the client. One that waits is
-    handed to a task; when it is back the stream goes on with what is then the newest.
-    """
-
-    _ready: bool = field(default=False, init=False)
-    _cycle: ChunkedCycle | None = field(default=None, init=False)
-    _http2: HTTP2Stream | None = field(default=None, init=False)
-    _suspended: asyncio.Task[None] | None = field(default=None, init=False)
-
-    async def run(self, headers: Headers) -> None:
-        self._stalled_at = self.clock()
-        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._stalled_at = NEVER
-        self._ready = True
-        self._cycle = self.connection.chunked_cycle()
-        self._http2 = self.connection.http2_stream()
-        self.feed.channel.subscribe(self)
-        try:
-            self.notify()
-            while (await self.receive())["type"] != "http.disconnect":
-                pass
-        finally:
-            self.feed.over = True
-            self.feed.channel.unsubscribe(self)
-            if self._suspended is not None:
-                self._suspended.cancel()
-
-    def notify(self) -> None:
-        if self._http2 is not None and self._is_parked(self._http2):
-            return
-        if not self._ready:
-            return
-        # All of this is done for each event of each stream: calls that say it better cost 10 %.
-        cycle = self._cycle
-        try:
-            if (
-                cycle is not None
-                and not cycle.flow.write_paused
-                and not cycle.disconnected
-                and (chunk := self.feed.take_chunk()) is not None
-            ):
-                cycle.transport.write(chunk)
-                self.last_sent_at = self.clock()
-            elif (message := self.feed.take()) is not None:
-                self._step(message)
-        except Exception:
-            # A client that cannot be sent to must not cost the others their frame.
-            logger.exception("a stream is cut: its server failed to send")
-            self.cut()
-
-    def tick(self, now: float) -> None:
-        Stream.tick(self, now)
-        if self._http2 is not None:
-            self.notify()
-
-    def next_tick(self, now: float) -> float:
-        due = Stream.next_tick(self, now)
-        return due if self._http2 is None else min(due, now + PARKING_PERIOD)
-
-    def _is_parked(self, stream: HTTP2Stream) -> bool:
-        """Hold the stream while the client has no room for what it was sent already."""
-        if not stream.pending_bytes:
-            self._stalled_at = NEVER if self._ready else self._stalled_at
-            return False
-        if self._stalled_at == NEVER:
-            self._stalled_at = self.clock()
-        return True
-
-    def cut(self) -> None:
-        self.feed.over = True
-        self.connection.abort()
-
-    def _step(self, message: Message) -> None:
-        sending: Coroutine[Any, Any, None] = self.send(message)  # type: ignore[assignment]
-        try:
-            waits_for = sending.send(None)
-        except StopIteration:
-            self._note_sent()
-        else:
-            self._ready = False
-            self._stalled_at = self.clock()
-            self._suspended = asyncio.get_running_loop().create_task(_rest(sending, waits_for))
-            self._suspended.add_done_callback(self._resumed)
-
-    def _resumed(self, task: asyncio.Task[None]) -> None:
-        self._suspended = None
-        self._ready = True
-        self._stalled_at = NEVER
-        self._note_sent()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a stream is cut: its server failed to send", exc_info=error)
-            self.cut()
-        self.notify()
-
-
-class _Remainder:
-    """What is left of a coroutine that was stepped until it waited for something."""
-
-    __slots__ = ("_coroutine", "_waits_for")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: object) -> None:
-        self._coroutine = coroutine
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[object, Any, None]:
-        # The future that came out of the first step is handed on as if it came out only now: it
-        # still carries the mark that tells a task to wait for it. `yield from` cannot begin with
-        # it, so this is what `yield from` does, for a coroutine.
-        waits_for = self._waits_for
-        while True:
-            try:
-                yield waits_for
-            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to the coroutine
-                go_on = partial(self._coroutine.throw, error)
-            else:
-                go_on = partial(self._coroutine.send, None)
-            try:
-                waits_for = go_on()
-            except StopIteration:
-                return
-
-
-async def _rest(coroutine: Coroutine[Any, Any, None], waits_for: object) -> None:
-    await _Remainder(coroutine, waits_for)
+        # A heartbeat that became due while `send` waited is not needed: something was sent.
+        self.subscription.heartbeat_due = False
 
 
 @dataclass(slots=True, eq=False)
@@ -271,11 +147,11 @@ class TaskStream(Stream):
         watcher = asyncio.create_task(self._watch())
         try:
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-            self.feed.channel.subscribe(self)
+            self.subscription.channel.subscribe(self)
             await self._follow()
         finally:
-            self.feed.over = True
-            self.feed.channel.unsubscribe(self)
+            self.subscription.over = True
+            self.subscription.channel.unsubscribe(self)
             watcher.cancel()
             await asyncio.wait([watcher])
             failure = None if watcher.cancelled() else watcher.exception()
@@ -286,15 +162,15 @@ class TaskStream(Stream):
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    def cut(self) -> None:
-        self.feed.over = True
+    def abort(self) -> None:
+        self.subscription.over = True
         if self._sending is not None and not self._sending.expired():
             self._sending.reschedule(0)
         self.notify()
 
     async def _follow(self) -> None:
-        while not self.feed.over:
-            if (message := self.feed.take()) is not None:
+        while not self.subscription.over:
+            if (message := self.subscription.take()) is not None:
                 await self._send(message)
                 self._note_sent()
                 continue
@@ -306,7 +182,7 @@ class TaskStream(Stream):
 
     async def _send(self, message: Message) -> None:
         self._stalled_at = self.clock()
-        # Without a time of its own: it is there for `cut`, which moves its end to now.
+        # Without a deadline: `abort` sets one in order to interrupt the `send`.
         interruptible = self._sending = asyncio.timeout(None)
         try:
             async with interruptible:
@@ -324,7 +200,7 @@ class TaskStream(Stream):
             while (await self.receive())["type"] != "http.disconnect":
                 pass
         finally:
-            # After the last message the disconnect only says that the response is complete; what
-            # a middleware still has to do then must not be cut short.
-            if not self.feed.over:
-                self.cut()
+            # After the last body the disconnect only means that the response is complete; a
+            # middleware that still works on it must not be interrupted.
+            if not self.subscription.over:
+                self.abort()

@@ -1,4 +1,4 @@
-"""What one client is to be sent next: the newest frame, a heartbeat, the end. No I/O."""
+"""What one client is sent next: the newest frame, a heartbeat or the end. No I/O."""
 
 from dataclasses import dataclass, field
 
@@ -12,10 +12,11 @@ HEARTBEAT = comment()
 @dataclass(slots=True, eq=False)
 class Subscription:
     """
-    The place of one client in a channel.
+    The position of one client in a channel.
 
-    `prefix` goes out in front of the first frame, inside its block: some clients take a block of
-    its own for an empty event. `sent` is the frame the client has; it is not sent again.
+    `prefix` is sent before the first frame, without an empty line between them: some clients
+    dispatch an event for a block without data. `sent` is the frame that the client has already;
+    it is not sent again. `ending`: end after the newest frame. `over`: nothing more is sent.
     """
 
     channel: Channel
@@ -37,7 +38,7 @@ class Subscription:
         return self._seen - self._before - self.frames_skipped
 
     def take_chunk(self) -> bytes | None:
-        """Take the next frame as a chunk, if it goes out as it is: not the first, nor the last."""
+        """Return the next frame as a chunk, unless it is the first or last one of the response."""
         frame = self.channel.newest
         if frame is None or frame is self.sent or self.prefix:
             return None
@@ -48,7 +49,7 @@ class Subscription:
         return frame.chunk
 
     def take(self) -> Message | None:
-        """Take the next body to send, or None while there is nothing; the last one ends it."""
+        """Return the next body to send, or None; the last has `more_body` false."""
         if self.over:
             return None
         frame = self.channel.newest
@@ -77,7 +78,7 @@ class Subscription:
         skipped = published - self._seen - 1
         if skipped > 0:
             self.frames_skipped += skipped
-        elif skipped < 0:  # it was there before the client
+        elif skipped < 0:  # the frame is older than the subscription
             self._before -= 1
         self._seen = published
         self.sent = frame

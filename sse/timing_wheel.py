@@ -1,4 +1,4 @@
-"""A timing wheel: things by the moment at which each is to be looked at. Pure: no clock."""
+"""A timing wheel: items sorted by the time at which each is due. Pure: no clock."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -10,9 +10,9 @@ class TimingWheel(Generic[Item]):
     """
     Keeps items in slots of `step` seconds.
 
-    One timer that takes what is due serves any number of items, and each costs something only
-    when its moment has come. Putting, removing and taking an item are constant in time. What is
-    taken is due, and has been for less than `step` where it is asked for that often.
+    One timer that calls `take` serves any number of items, and an item costs nothing until it is
+    due. `put`, `remove` and `take` need constant time for each item. An item is never taken before
+    it is due, and at most one `step` late if `take` is called once in each step.
     """
 
     __slots__ = ("_slot_of", "_slots", "_step")
@@ -26,14 +26,14 @@ class TimingWheel(Generic[Item]):
         return len(self._slot_of)
 
     def put(self, item: Item, due: float) -> None:
-        """Have `item` taken once `due`, in seconds, is past; an earlier moment of its is void."""
+        """Add `item`, due at `due` seconds; this replaces an earlier time of the same item."""
         self.remove(item)
         slot = int(due / self._step) + 1
         self._slot_of[item] = slot
         self._slots.setdefault(slot, {})[item] = None
 
     def remove(self, item: Item) -> None:
-        """Forget `item`; one that is not kept is no error."""
+        """Remove `item` if it is there."""
         slot = self._slot_of.pop(item, None)
         if slot is not None:
             items = self._slots[slot]
@@ -42,7 +42,7 @@ class TimingWheel(Generic[Item]):
                 del self._slots[slot]
 
     def take(self, now: float) -> list[Item]:
-        """Give all items that are due at `now`, the earliest first, and keep them no longer."""
+        """Remove all items that are due at `now` and return them, the earliest first."""
         current = int(now / self._step)
         taken: list[Item] = []
         for slot in sorted(slot for slot in self._slots if slot <= current):

@@ -190,7 +190,7 @@ def test_statistics_and_log_tell_of_streams(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_time_that_is_none_is_refused(name: str, value: float) -> None:
     """A heartbeat of 0 would flood every client with comments; it is refused at the start."""
-    with pytest.raises(ValueError, match=f"{name} is {value}; it has to be above 0"):
+    with pytest.raises(ValueError, match=f"{name} is {value}; it must be greater than 0"):
         StreamRegistry(**{name: value})  # type: ignore[arg-type]
 
 
@@ -198,5 +198,5 @@ def test_time_that_is_none_is_refused(name: str, value: float) -> None:
 @pytest.mark.parametrize("value", [-1, float("nan")])
 def test_time_below_0_is_refused(name: str, value: float) -> None:
     """A negative age would end every stream at once, a negative `retry` is no field at all."""
-    with pytest.raises(ValueError, match=f"{name} is {value}; the least is 0"):
+    with pytest.raises(ValueError, match=f"{name} is {value}; it must be 0 or greater"):
         StreamRegistry(**{name: value})  # type: ignore[arg-type]

@@ -120,7 +120,7 @@ async def test_cut_after_the_end_spares_clients_that_have_read(buffered: int) ->
     await task
     assert client.complete
     streams.end()
-    streams.cut()
+    streams.abort()
     assert client.transport.aborted == bool(buffered)
 
 
@@ -181,7 +181,7 @@ async def test_cut_ends_every_stream_that_is_left(client_of: type[Client]) -> No
     await settle()
     streams.end()
     for _ in range(4):
-        streams.cut()
+        streams.abort()
         await asyncio.sleep(0)
     await asyncio.wait(tasks)
     assert all(task.exception() is None for task in tasks)
@@ -247,7 +247,7 @@ async def test_wrapped_send_is_called_in_the_streams_own_task(wrap: Wrap) -> Non
     channel.publish(frame("5"))
     await settle()
     streams.end()
-    streams.cut()
+    streams.abort()
     await task
     assert client.transport.aborted
 

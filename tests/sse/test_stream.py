@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from sse.channel import Channel
-from sse.stream import DirectStream
+from sse.direct import DirectStream
 from sse.types import Message
 from tests.support.asgi import Client
 from tests.support.running import settle
@@ -36,7 +36,7 @@ async def test_each_frame_is_one_message(kind: Kind) -> None:
         it.publish(name)
         await settle()
     assert it.client.data == ["0", "1", "2", "3"]
-    assert it.feed.frames_skipped == 0
+    assert it.subscription.frames_skipped == 0
     await it.leave()
 
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from sse.channel import Channel
-from sse.stream import DirectStream, TaskStream
+from sse.direct import DirectStream
+from sse.stream import TaskStream
 from sse.types import Message
 from tests.support.asgi import Client, UvicornClient
 from tests.support.running import run, settle
@@ -156,7 +157,7 @@ def test_direct_send_that_fails_costs_the_others_nothing(
             await other.leave()
 
     run(test())
-    assert "failed to send" in caplog.text
+    assert "send failed" in caplog.text
     assert error.__name__ in caplog.text
 
 

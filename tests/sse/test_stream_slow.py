@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from sse.channel import Channel, Frame
-from sse.stream import DirectStream, TaskStream
+from sse.direct import DirectStream
+from sse.stream import TaskStream
 from sse.types import Message
 from tests.support.asgi import CALM, Client, UvicornClient
 from tests.support.running import run, settle
@@ -27,7 +28,7 @@ async def test_slow_client_gets_the_newest_when_it_reads_again(kind: Kind) -> No
     it.client.read()
     await settle()
     assert it.client.data == ["0", "1", "4"]
-    assert it.feed.frames_skipped == 2
+    assert it.subscription.frames_skipped == 2
     it.publish("5")
     await settle()
     assert it.client.data == ["0", "1", "4", "5"]
@@ -96,7 +97,7 @@ async def test_stalled_client_is_cut(kind: Kind) -> None:
     it.stream.end()
     await settle()
     assert not it.task.done()
-    it.stream.cut()
+    it.stream.abort()
     await it.gone()
     assert client.transport.aborted
     assert client.data == ["0"]
@@ -106,7 +107,7 @@ async def test_stalled_client_is_cut(kind: Kind) -> None:
 async def test_idle_stream_is_cut(kind: Kind) -> None:
     """`cut` ends a stream that has nothing to send as well."""
     it = await opened(kind)
-    it.stream.cut()
+    it.stream.abort()
     await it.gone()
     assert not it.client.complete
 
@@ -119,10 +120,10 @@ async def test_cutting_twice_is_cutting_once(kind: Kind) -> None:
     it.publish("1")
     await settle()
     for _ in range(5):
-        it.stream.cut()
+        it.stream.abort()
         await asyncio.sleep(0)
     await it.gone()
-    it.stream.cut()
+    it.stream.abort()
     it.stream.end()
 
 
@@ -142,9 +143,9 @@ async def test_send_that_takes_its_time_to_be_cancelled_may_be_cut_again() -> No
     client.stall()
     it.publish("1")
     await settle()
-    it.stream.cut()
+    it.stream.abort()
     await settle()
-    it.stream.cut()
+    it.stream.abort()
     it.tick_after(60)
     assert not it.task.done()
     cleaned.set()
@@ -168,7 +169,7 @@ def test_stalled_client_is_cut_after_its_time(kind: Kind, caplog: pytest.LogCapt
 
     with caplog.at_level(logging.INFO, "sse"):
         run(test())
-    assert "a stream is cut: unread for 30.1 s" in caplog.text
+    assert "stream aborted: the client read nothing for 30.1 s" in caplog.text
 
 
 @both

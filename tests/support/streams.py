@@ -7,8 +7,9 @@ from typing import TypeAlias
 import pytest
 
 from sse.channel import Channel, Frame
+from sse.direct import DirectStream
 from sse.registry import StreamRegistry
-from sse.stream import DirectStream, Stream, StreamLimits, TaskStream
+from sse.stream import Stream, StreamLimits, TaskStream
 from sse.subscription import Subscription
 from sse.types import Headers, Message, Scope
 from tests.support.asgi import CALM, Client, Clock, UvicornClient
@@ -37,9 +38,9 @@ class Opened:
         self.channel = Channel(frame("0")) if channel is None else channel
         self.client = UvicornClient() if client is None else client
         self.clock = Clock()
-        self.feed = Subscription(self.channel, RETRY, sent)
+        self.subscription = Subscription(self.channel, RETRY, sent)
         self.stream: Stream = kind(
-            self.feed, self.client.receive, self.client.send, limits, self.clock
+            self.subscription, self.client.receive, self.client.send, limits, self.clock
         )
         self.task = asyncio.create_task(self.stream.run(HEADERS))
 
