@@ -88,7 +88,7 @@ class Shutdown:
         self._polling.wake()
 
     def _abort(self) -> None:
-        self._streams.cut()
+        self._streams.abort()
         self._timer = None
         for request in self._look():
             self._unsent.discard(request)
