@@ -174,7 +174,7 @@ def _is_wanted(
 
 
 def identities(paths: tuple[Path, ...]) -> frozenset[tuple[int, int]]:
-    """Give device and inode of those of `paths` that are regular files."""
+    """Return device and inode of those of `paths` that are regular files."""
     found = set()
     for path in paths:
         try:

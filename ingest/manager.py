@@ -163,7 +163,7 @@ class SessionManager:
         End a session as cancelled; return False if it has ended already.
 
         Raises:
-            NotFoundError: there is no such session.
+            NotFoundError: no session has this id.
             CatalogueError: the cancellation could not be recorded.
         """
         opened = self._opened()
@@ -183,7 +183,7 @@ class SessionManager:
         return True
 
     async def finished(self, session_id: str) -> SessionRecord:
-        """Return a session's record; raise NotFoundError if there is no such session."""
+        """Return a session's record; raise NotFoundError if no session has this id."""
         return await self._opened().queries.session(session_id)
 
     async def newest(self) -> list[SessionRecord]:

@@ -41,7 +41,7 @@ class SessionQueries:
         Return a session's record from the catalogue.
 
         Raises:
-            NotFoundError: there is no such session below this root.
+            NotFoundError: no session has this id below this root.
         """
         record = await self._catalogue.session(session_id)
         if record is None:

@@ -90,5 +90,5 @@ def _csv(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _cell(text: str | None) -> str | None:
-    """Put an apostrophe before what a spreadsheet would run."""
+    """Return the cell with an apostrophe before what a spreadsheet would run."""
     return f"'{text}" if text and text.startswith(FORMULA_STARTS) else text

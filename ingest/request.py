@@ -50,7 +50,7 @@ class IngestRequest:
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> "IngestRequest":
         """
-        Take the fields by name, and refuse those that there are not.
+        Return a request from fields by name; reject unknown fields.
 
         Raises:
             InvalidRequestError: naming every bad and every unknown field.
@@ -70,7 +70,7 @@ class IngestRequest:
         return request
 
     def to_mapping(self) -> dict[str, Any]:
-        """Give all fields by name."""
+        """Return all fields by name."""
         return asdict(self)
 
     def matcher(self) -> re.Pattern[str] | None:

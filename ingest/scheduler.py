@@ -52,7 +52,7 @@ CANCEL_GRACE = 1.0
 
 
 class BatchScheduler:
-    """Has the files of one session processed in batches."""
+    """Runs the files of one session in batches."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class BatchScheduler:
             self._failed = error
 
     async def _run_alone(self, key: int, batch: list[BatchFile], message: str) -> None:
-        """Have each file of a lost batch run alone; record a file that was alone as failed."""
+        """Queue each file of a lost batch to run alone; record a file that was alone as failed."""
         if len(batch) > 1:
             self._alone.extend(batch)
             return

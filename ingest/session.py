@@ -78,7 +78,7 @@ class FileError:
     time: float
 
     def to_json(self) -> RecentError:
-        """Give the form that goes over the wire."""
+        """Return the form that goes over the wire."""
         return {"n": self.n, "file": self.file, "message": self.message, "time": iso(self.time)}
 
 
@@ -129,7 +129,7 @@ class Session:
         self._touch(now)
 
     def begin_processing(self, now: float) -> None:
-        """Take the total as final."""
+        """Enter the status processing; the total is final."""
         self.status = Status.PROCESSING
         self._begun = (now, self.processed)
         self._marks.append(self._begun)
@@ -179,7 +179,7 @@ class Session:
         self._touch(now)
 
     def snapshot(self, now: float) -> Snapshot:
-        """Give the full state, and begin to wait for the next change."""
+        """Return the full state, and begin to wait for the next change."""
         changed_at, self.changed_at = self.changed_at or now, None
         rate = self._rate(now)
         return {

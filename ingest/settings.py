@@ -109,7 +109,7 @@ class Settings:
 
     @classmethod
     def explained(cls) -> dict[str, tuple[str, str]]:
-        """Give for each setting what its value is, in a word, and its meaning and default."""
+        """Return for each setting the kind of its value, its meaning and default."""
         return {
             each.name: (each.metadata["kind"].short, each.metadata["meaning"])
             for each in fields(cls)
@@ -120,6 +120,6 @@ def _convert(name: str, kind: SettingType, value: object) -> Any:
     try:
         return kind.convert(value)
     except (ValueError, TypeError, OverflowError) as error:
-        shown = "a secret value" if kind is SECRET else repr(value)
+        written = "a secret value" if kind is SECRET else repr(value)
         names = f"{PREFIX}{name.upper()} (--{name.replace('_', '-')})"
-        raise SettingsError(f"{names} is {shown}; it takes {kind.wanted}") from error
+        raise SettingsError(f"{names} is {written}; it takes {kind.wanted}") from error

@@ -30,7 +30,7 @@ class Sessions(Protocol):
         """How many sessions are not at their end."""
 
     async def open(self) -> None:
-        """Begin, and go on with what was interrupted."""
+        """Open, and resume interrupted sessions."""
 
     async def close(self) -> None:
         """Stop, so that the next `open` can go on."""
@@ -42,7 +42,7 @@ class Sessions(Protocol):
         """End a session; False if it is at its end already."""
 
     async def channel(self, session_id: str) -> Channel:
-        """Give the channel of a session, which has its newest frame, and closed when it ended."""
+        """Return the channel of a session, which has its newest frame, and closed when it ended."""
 
     async def newest(self) -> list[bytes]:
         """List the snapshots of the sessions started last, the newest first."""
@@ -51,7 +51,7 @@ class Sessions(Protocol):
         """List errors numbered above `n`, a thousand at most; and tell how many there are."""
 
     async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
-        """Give what is recorded of each file, a page at a time."""
+        """Return what is recorded of each file, a page at a time."""
 
     async def directories(self, path: str) -> dict[str, Any]:
         """List the folders in `path`."""
@@ -126,7 +126,7 @@ class LocalSessions:
 
     def _publish(self, session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
         channel = self._channels.get(session_id)
-        if channel is None or channel.closed:  # closed: broken off, and now it goes on
+        if channel is None or channel.closed:  # closed: interrupted, and now resumed
             channel = Channel(call_soon=asyncio.get_running_loop().call_soon)
             self._channels[session_id] = channel
         channel.publish(Frame.of(encoded.json, id=encoded.event_id), last=last)

@@ -28,7 +28,7 @@ def fill(root: Path, names: Iterable[str | bytes]) -> None:
 
 
 def path_of(folder: Any) -> bytes:
-    """Give the path of what is handed to `os.scandir`, a descriptor's too."""
+    """Return the path of what is handed to `os.scandir`, a descriptor's too."""
     if isinstance(folder, int):
         folder = os.readlink(f"/proc/self/fd/{folder}")
     return os.fsencode(folder)
@@ -68,7 +68,7 @@ class Watcher:
         self.forgotten.append(session_id)
 
     def begin_again(self, session_id: str) -> None:
-        """Expect frames of a session that was broken off and is to go on."""
+        """Expect frames of a session that was interrupted and is to go on."""
         self.ended.discard(session_id)
         del self.frames[session_id]
 
@@ -117,7 +117,7 @@ def check_step(before: Snapshot, after: Snapshot) -> None:
 async def opened(
     settings: Settings, watcher: Watcher | None = None, **options: Any
 ) -> AsyncIterator[tuple[SessionManager, Watcher]]:
-    """Give an open store and its watcher, and close it at the end."""
+    """Return an open store and its watcher, and close it at the end."""
     watcher = watcher or Watcher()
     store = SessionManager(settings, watcher.publish, watcher.forget, **options)
     await store.open()
@@ -139,7 +139,7 @@ async def recorded(store: SessionManager, session_id: str) -> list[tuple[str, st
 
 
 class Gate:
-    """An async processor that waits for the test, and tells what is under way."""
+    """An async processor that waits for the test, and counts what is under way."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
