@@ -11,10 +11,11 @@ Both readers are written here, not taken from Pillow, because Pillow's lose keyw
   defusedxml does with `forbid_dtd`, so no entity can be declared.
 """
 
+import codecs
 from collections.abc import Iterator
 from xml.parsers import expat
 
-from ingest.builtin.clean_text import decode
+from ingest.builtin.clean_text import decode, split_keywords
 
 # The standard allows 64 KiB in a JPEG segment; programs write some 20 KiB.
 MAX_XMP = 1024 * 1024
@@ -35,15 +36,22 @@ def iptc_keywords(block: bytes) -> list[str]:
 def xmp_keywords(packet: bytes) -> list[str]:
     """Return the items of `dc:subject`; none if the packet is damaged or has a DOCTYPE."""
     items: list[list[str]] = []
+    plain: list[list[str]] = []  # the text right in a `dc:subject`, or its value as an attribute
     texts: list[list[str] | None] = []  # of each open element, outermost first; None: no item
     subjects = 0  # how many of these are a `dc:subject`
 
-    def start(name: str, _attributes: dict[str, str]) -> None:
+    def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal subjects
         subjects += name == _DC_SUBJECT
-        texts.append([] if subjects and name == _RDF_ITEM else None)
-        if texts[-1] is not None:
-            items.append(texts[-1])
+        if _DC_SUBJECT in attributes:
+            plain.append([attributes[_DC_SUBJECT]])
+        own: list[str] = []
+        if name == _DC_SUBJECT:
+            plain.append(own)
+        elif subjects and name == _RDF_ITEM:
+            items.append(own)
+        is_read = name == _DC_SUBJECT or bool(subjects and name == _RDF_ITEM)
+        texts.append(own if is_read else None)
 
     def end(name: str) -> None:
         nonlocal subjects
@@ -57,16 +65,26 @@ def xmp_keywords(packet: bytes) -> list[str]:
     def refuse(*_: object) -> None:
         raise _DocumentTypeError
 
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(packet.strip(b"\0 \r\n\t"), True)
+        parser.Parse(_as_utf8(packet), True)
     except (expat.ExpatError, _DocumentTypeError, ValueError):
         return []
-    return list(map("".join, items))
+    words = (word.strip() for text in plain for word in split_keywords("".join(text)))
+    return [*map("".join, items), *filter(None, words)]
+
+
+def _as_utf8(packet: bytes) -> bytes:
+    """Return a packet, which may be UTF-16 with or without a mark, as UTF-8 without padding."""
+    if packet.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        packet = packet.decode("utf-16").encode()
+    elif packet.startswith((b"\0<", b"<\0")):
+        packet = packet.decode("utf-16-be" if packet[0] == 0 else "utf-16-le").encode()
+    return packet.strip(b"\0 \r\n\t")
 
 
 def _iptc(block: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:

@@ -284,6 +284,20 @@ def test_keyword_in_xmp_is_the_text_right_in_its_item() -> None:
     assert xmp_keywords(packet.encode()) == ["Straße & Weg", "sea", "inner"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_xmp_in_utf16_is_read(encoding: str) -> None:
+    """A packet may be UTF-16, with or without a byte order mark."""
+    assert xmp_keywords((XMP + "\n ").encode(encoding)) == ["Straße & Weg", "sea"]
+
+
+def test_subject_may_be_text_or_attribute() -> None:
+    """Keywords right in `dc:subject`, or in an attribute of that name, are split at commas."""
+    head, tail = XMP[: XMP.index("<dc:subject>")], "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    text = head + "<dc:subject>sea, boat</dc:subject>" + tail
+    attribute = head.replace("<rdf:Description", '<rdf:Description dc:subject="sea; boat"') + tail
+    assert xmp_keywords(text.encode()) == xmp_keywords(attribute.encode()) == ["sea", "boat"]
+
+
 @pytest.mark.parametrize("depth_or_pieces", ["<rdf:li>", "a\n"])
 def test_crafted_xmp_takes_no_longer_than_its_size(depth_or_pieces: str) -> None:
     """The largest packet, of elements in elements or text in pieces, is read in a moment."""
