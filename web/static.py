@@ -1,4 +1,4 @@
-"""The page and its files: read once at the start, answered from memory."""
+"""The page and its files, read once at the start and sent from memory."""
 
 import base64
 import hashlib
@@ -45,7 +45,7 @@ class Static:
     """
     The files by name (`net/api.js`): a request is one dict look-up, and no URL reaches the disk.
 
-    Each is revalidated at every use (`no-cache`) by an ETag of its content, so a new version of
+    Browsers revalidate each file at every use (`no-cache`) by an ETag of its content, so a new version of
     the service is a new version of the page.
     """
 
@@ -58,15 +58,15 @@ class Static:
         self._description = _file(DESCRIPTION)
 
     def page(self, request: Request) -> Response:
-        """Answer with the page."""
+        """Return the page."""
         return self.file(request, "index.html")
 
     def file(self, request: Request, name: str) -> Response:
         """
-        Answer with a file.
+        Return the file with this name, like `net/api.js`.
 
         Raises:
-            RouteNotFoundError: there is none of this name.
+            RouteNotFoundError: no file has this name.
         """
         file = self._files.get(name)
         if file is None:
@@ -74,11 +74,11 @@ class Static:
         return _answer(request, file)
 
     def description(self, request: Request) -> Response:
-        """Answer with the description of the API."""
+        """Return the OpenAPI description."""
         return _answer(request, self._description)
 
     def sign_in(self, headers: Headers) -> Response:
-        """Ask a person for the token."""
+        """Return the page with the form for the token."""
         file = self._files["signin.html"]
         kept = [header for header in file.headers if header[0] not in (b"etag", b"cache-control")]
         return Response(401, file.body, [*kept, (b"cache-control", b"no-store"), *headers])
@@ -105,7 +105,7 @@ def _file(path: Path) -> File:
 
 
 def _policy(page: bytes) -> str:
-    """Allow styles of our own, and by its hash the one that a page without any carries in it."""
+    """Return the policy for a page: own style sheets, and inline styles by their hash."""
     styles = STYLE.findall(page)
     hashes = [base64.b64encode(hashlib.sha256(style).digest()).decode() for style in styles]
     return POLICY.format(style=" ".join(["'self'", *(f"'sha256-{value}'" for value in hashes)]))

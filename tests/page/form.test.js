@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ApiError, ask, startSession } from "../../web/page/net/api.js";
+import { ApiError, requestJson, startSession } from "../../web/page/net/api.js";
 import { countFiles } from "../../web/page/state/count.js";
 import * as patterns from "../../web/page/state/patterns.js";
 import { say } from "../../web/page/strings.js";
@@ -92,9 +92,9 @@ test("a 401 shows the page's own text instead of the detail", () => {
 
 test("a missing response and a response without JSON have a readable message", async () => {
   const { fetch, calls } = fakeFetch();
-  const lost = ask(fetch, "x");
+  const lost = requestJson(fetch, "x");
   calls[0].fail();
   await assert.rejects(lost, (error) => error instanceof ApiError && error.status === 0 && error.message.length > 10);
-  const html = ask(async () => new Response("<h1>Bad gateway</h1>", { status: 502 }), "x");
+  const html = requestJson(async () => new Response("<h1>Bad gateway</h1>", { status: 502 }), "x");
   await assert.rejects(html, /502/);
 });

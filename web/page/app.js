@@ -53,7 +53,7 @@ class App {
     this.#started(snapshot, label),
   );
   #view = null;
-  #newest = null;
+  #lastStarted = null;
   #hiddenAt = 0;
 
   start() {
@@ -112,12 +112,12 @@ class App {
 
   /** Return a snapshot to show before the connection has one, or null. */
   #known(id) {
-    return this.#newest?.session_id === id ? this.#newest : this.#list.known(id);
+    return this.#lastStarted?.session_id === id ? this.#lastStarted : this.#list.known(id);
   }
 
   #started(snapshot, label) {
     remember(snapshot.session_id, label);
-    this.#newest = snapshot;
+    this.#lastStarted = snapshot;
     location.hash = snapshot.session_id;
     this.#list.refresh();
   }

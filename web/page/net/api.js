@@ -40,7 +40,7 @@ function describe(status) {
  *
  * Throws ApiError if the request fails or the status is not 2xx. An AbortError is passed on.
  */
-export async function ask(fetch, path, options = {}) {
+export async function requestJson(fetch, path, options = {}) {
   let response;
   try {
     response = await fetch(path, { cache: "no-store", ...options });
@@ -56,14 +56,14 @@ export async function ask(fetch, path, options = {}) {
 
 /** Start a session. Requests with the same `key` start one session. */
 export function startSession(fetch, body, key) {
-  return ask(fetch, paths.process, {
+  return requestJson(fetch, paths.process, {
     method: "POST",
     headers: { "Content-Type": "application/json", "Idempotency-Key": key },
     body: JSON.stringify(body),
   });
 }
 
-export const cancelSession = (fetch, id) => ask(fetch, paths.cancel(id), { method: "POST" });
+export const cancelSession = (fetch, id) => requestJson(fetch, paths.cancel(id), { method: "POST" });
 
 /** Return 128 random bits in hexadecimal; crypto.randomUUID exists only in secure contexts. */
 export function randomKey(crypto = globalThis.crypto) {

@@ -1,6 +1,6 @@
 /** The folder picker: breadcrumbs, the folders inside, and its keys. */
 
-import { ask, paths } from "../net/api.js";
+import { requestJson, paths } from "../net/api.js";
 import { clone, part, setMessage, setText } from "./dom.js";
 import { visible } from "../state/names.js";
 import { say, text, trouble } from "../strings.js";
@@ -53,7 +53,7 @@ export class FolderPicker {
   async #load(path, focus, asked) {
     if (this.#listing === null) setMessage(part(this.#root, "empty"), text.loadingFolders);
     try {
-      const listing = await ask(this.#fetch, paths.directories(path));
+      const listing = await requestJson(this.#fetch, paths.directories(path));
       if (asked === this.#asked) this.#show(listing, focus);
       return true;
     } catch (error) {

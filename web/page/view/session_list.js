@@ -1,6 +1,6 @@
 /** The list of running and recent sessions, updated while the page is visible. */
 
-import { ask, paths } from "../net/api.js";
+import { requestJson, paths } from "../net/api.js";
 import { clone, part, setAttribute, setParts, setText } from "./dom.js";
 import { labelOf } from "../state/labels.js";
 import { visible } from "../state/names.js";
@@ -35,7 +35,7 @@ export class SessionList {
     if (document.hidden || this.#asking) return;
     this.#asking = true;
     try {
-      const { sessions } = await ask(this.#fetch, paths.sessions);
+      const { sessions } = await requestJson(this.#fetch, paths.sessions);
       this.#take(sessions);
       part(this.#root, "stale").hidden = true;
     } catch (error) {

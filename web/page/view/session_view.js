@@ -1,7 +1,7 @@
 /** One session on the page: follows it, keeps its state and paints it once per animation frame. */
 
 import { LiveRegion } from "../state/live_region.js";
-import { ask, cancelSession, paths, randomKey, startSession } from "../net/api.js";
+import { requestJson, cancelSession, paths, randomKey, startSession } from "../net/api.js";
 import { clone, oncePerFrame, part } from "./dom.js";
 import { ErrorLoader } from "../net/error_loader.js";
 import { ErrorLog } from "../state/error_log.js";
@@ -55,7 +55,7 @@ export class SessionView {
 
   #build() {
     const { element: root } = this;
-    const load = (after) => ask(this.#page.fetch, paths.errors(this.#id, after));
+    const load = (after) => requestJson(this.#page.fetch, paths.errors(this.#id, after));
     const timers = { setTimeout: (run, ms) => setTimeout(run, ms), clearTimeout: (timer) => clearTimeout(timer) };
     this.#card = new SessionCard(part(root, "watch"), this.#id, this.#name);
     this.#loader = new ErrorLoader(this.#log, load, timers, this.#request);

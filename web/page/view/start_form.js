@@ -1,6 +1,6 @@
 /** The form that starts a session. */
 
-import { ask, paths, randomKey, startSession } from "../net/api.js";
+import { requestJson, paths, randomKey, startSession } from "../net/api.js";
 import { countFiles } from "../state/count.js";
 import { part, setMessage, setText } from "./dom.js";
 import { visible } from "../state/names.js";
@@ -116,7 +116,7 @@ export class StartForm {
     this.#count = null;
     this.#picker.count(null);
     this.#paintButton();
-    const list = (path) => ask(this.#fetch, paths.directories(path), { signal: counting.signal });
+    const list = (path) => requestJson(this.#fetch, paths.directories(path), { signal: counting.signal });
     const below = (path, files, whole) => {
       if (counting === this.#counting)
         this.#picker.count(path, whole ? say.filesBelow(files) : say.filesAtLeast(files));
