@@ -72,6 +72,12 @@ def _processor(value: object) -> str | None:
     raise ValueError(value)
 
 
+def _delivery(value: object) -> str:
+    if value in ("auto", "task"):
+        return str(value)
+    raise ValueError(value)
+
+
 def _token(value: object) -> str | None:
     if value is None:
         return None
@@ -112,6 +118,7 @@ def _date(value: object) -> datetime | None:
     raise ValueError(value)
 
 
+DELIVERY = SettingType(_delivery, "auto or task", "auto|task")
 PATH = SettingType(_path, "a path", "PATH")
 COUNT = SettingType(_count, "a whole number of 1 or more", "N")
 MILLISECONDS = SettingType(

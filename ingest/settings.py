@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ingest.errors import SettingsError
 from ingest.setting_types import (
     COUNT,
     DATE,
+    DELIVERY,
     FUNCTION,
     HOSTS,
     MILLISECONDS,
@@ -55,6 +56,9 @@ class Settings:
         0.02, SECONDS_OR_0, "between two events of a session; 0 sends every change (0.02)"
     )
     heartbeat: float = _setting(15.0, SECONDS, "silence on a stream before a comment (15)")
+    delivery: Literal["auto", "task"] = _setting(
+        "auto", DELIVERY, "task: every stream is written by its own task (auto)"
+    )
     retry: int = _setting(
         1000, MILLISECONDS, "how long EventSource waits before it reconnects (1000)"
     )

@@ -19,9 +19,11 @@ Guarantees:
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from sse.channel import Channel, Frame
 from sse.direct import DirectStream
@@ -61,6 +63,12 @@ LONGEST_TICK = 0.25
 LONGEST_WAIT = 3600.0
 """Seconds between two ticks of a stream at most, also if its limits are infinite."""
 
+Delivery: TypeAlias = Literal["auto", "task"]
+
+_WAYS: Mapping[type[Stream], str] = MappingProxyType(
+    {DirectStream: "directly, by the publisher", TaskStream: "by its own task"}
+)
+
 ASKED = 8
 """Streams checked for a shutdown at each tick; uvicorn marks all connections at once."""
 
@@ -75,9 +83,13 @@ class TooManyStreamsError(StreamError):
 
 @dataclass(frozen=True, slots=True)
 class RegistryStatistics:
-    """Streams open now; streams opened, frames sent and frames skipped since the start."""
+    """
+    Streams open now, and how many of them are delivered directly; streams opened, frames sent and
+    frames skipped since the start.
+    """
 
     open: int
+    direct: int
     opened: int
     frames_sent: int
     frames_skipped: int
@@ -93,6 +105,8 @@ class StreamRegistry:
         send_timeout: seconds that a client may read nothing once the server's buffer is full.
         max_age: seconds after which a stream ends and its client reconnects; 0 means no limit.
         limit: streams that may be open at once.
+        delivery: `auto` steps `send` directly where that is safe; with `task` the own task of
+            each stream calls it.
         on_shutdown: called when the server starts its shutdown; by default all streams end.
         clock: seconds, monotonic; the running loop's if none is given.
 
@@ -109,6 +123,7 @@ class StreamRegistry:
         send_timeout: float = 30.0,
         max_age: float = 3600.0,
         limit: int = 20_000,
+        delivery: Delivery = "auto",
         on_shutdown: Callable[[], object] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -123,6 +138,7 @@ class StreamRegistry:
         self._period = min(LONGEST_TICK, *(time / TICKS for time in times))
         self._retry_ms = retry_ms
         self._limit = limit
+        self._delivery = delivery
         self._on_shutdown = on_shutdown or self.end
         self._clock = clock
         self._open: dict[Stream, None] = {}
@@ -206,6 +222,7 @@ class StreamRegistry:
         subscriptions = [stream.subscription for stream in self._open]
         return RegistryStatistics(
             len(self._open),
+            sum(isinstance(stream, DirectStream) for stream in self._open),
             self._opened,
             self._frames_sent + sum(each.frames_sent for each in subscriptions),
             self._frames_skipped + sum(each.frames_skipped for each in subscriptions),
@@ -220,8 +237,11 @@ class StreamRegistry:
         subscription = Subscription(channel, retry, sent, self._draining)
         limits = self._limits
         limits = StreamLimits(limits.heartbeat, limits.send_timeout, _vary(limits.max_age))
-        kind = DirectStream if Connection(send, receive).can_step else TaskStream
+        direct = self._delivery == "auto" and Connection(send, receive).can_step
+        kind = DirectStream if direct else TaskStream
         stream = kind(subscription, receive, send, limits, clock)
+        if not self._opened:
+            logger.info("the first stream is delivered %s", _WAYS[kind])
         self._open[stream] = None
         self._schedule(stream, stream.opened_at)
         self._empty.clear()

@@ -18,7 +18,8 @@ Guarantees:
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -152,10 +153,16 @@ class Connection:
         """
         Whether a call of `send` may be stepped from outside the task that serves the request.
 
-        uvicorn's `send` writes to the transport and waits, if at all, for a bare event: it does
-        not ask which task runs it. A wrapper may (anyio's cancel scopes, `asyncio.timeout`).
+        uvicorn's `send` writes to the transport and waits, if at all, for the connection to take
+        more: it does not ask which task runs it. A wrapper may (anyio's cancel scopes), and so may
+        the `send` of another version (`asyncio.timeout`). What the installed one does is tried
+        once.
         """
-        return self._sender is not None
+        function = getattr(self._send, "__func__", None)
+        if self._sender is None or function is None:
+            return False
+        kind: Any = type(self._sender)
+        return _runs_outside_a_task(kind, function)
 
     def chunked_cycle(self) -> ChunkedCycle | None:
         """
@@ -197,6 +204,51 @@ class _RecordingTransport:
 
     def write(self, data: bytes) -> None:
         self.written.append(bytes(data))
+
+
+@lru_cache(8)
+def _runs_outside_a_task(kind: Any, function: Callable[[Any, Message], Any]) -> bool:
+    """
+    Return whether `function` needs no task while it waits for a connection that takes no bytes.
+
+    It is stepped in a thread that has neither an event loop nor a task, on a dummy cycle whose
+    connection is paused and then lost.
+    """
+    with ThreadPoolExecutor(1, "sse-trial") as thread:
+        return thread.submit(_waits_only_for_the_connection, kind, function).result()
+
+
+def _waits_only_for_the_connection(kind: Any, function: Callable[[Any, Message], Any]) -> bool:
+    async def drain() -> None:
+        await _Paused()
+
+    dummy = object.__new__(kind)
+    dummy.flow = SimpleNamespace(write_paused=True, drain=drain)
+    dummy.disconnected = False
+    step = function(dummy, {"type": "http.response.body", "body": b"x", "more_body": True})
+    try:
+        if step.send(None) is not _PAUSED:
+            return False
+        dummy.disconnected = True
+        step.send(None)
+    except StopIteration:
+        return bool(dummy.disconnected)
+    except Exception:  # noqa: BLE001 - any error means that this `send` is not the known one
+        return False
+    finally:
+        step.close()
+    return False
+
+
+_PAUSED = object()
+"""The value that a `send` yields in the trial if it waits for the connection alone."""
+
+
+class _Paused:
+    """Suspends the coroutine that awaits it, once, by yielding `_PAUSED`."""
+
+    def __await__(self) -> Generator[object, None, None]:
+        yield _PAUSED
 
 
 @lru_cache(8)

@@ -53,6 +53,7 @@ class Running:
             send_timeout=settings.send_timeout,
             max_age=settings.max_stream_age,
             limit=settings.max_streams,
+            delivery=settings.delivery,
             on_shutdown=self.begin_shutdown,
         )
         stopping = asyncio.Event()

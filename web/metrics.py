@@ -128,6 +128,8 @@ class _Counts:
         yield CounterMetricFamily("ingest_bytes", "Bytes of the files processed.", now.bytes)
         streams = self._streams.statistics()
         yield GaugeMetricFamily("ingest_streams", "Streams open.", streams.open)
+        ways = {"direct": streams.direct, "task": streams.open - streams.direct}
+        yield _by("delivery", GaugeMetricFamily, "ingest_streams_by_delivery", DELIVERED, ways)
         yield CounterMetricFamily("ingest_streams_opened", "Streams opened.", streams.opened)
         yield CounterMetricFamily("ingest_frames_sent", SENT, streams.frames_sent)
         yield CounterMetricFamily("ingest_frames_skipped", SKIPPED, streams.frames_skipped)
@@ -136,6 +138,7 @@ class _Counts:
 RUNNING = "Sessions that are not at their end, by status."
 ENDED = "Sessions that came to their end, by status."
 FILES = "Files that were finished with, by outcome."
+DELIVERED = "Streams open, by the way of delivery."
 SENT = "Frames sent to streams."
 SKIPPED = "Frames that a slow stream skipped for a newer one."
 

@@ -45,8 +45,8 @@ class Static:
     """
     The files by name (`net/api.js`): a request is one dict look-up, and no URL reaches the disk.
 
-    Browsers revalidate each file at every use (`no-cache`) by an ETag of its content, so a new version of
-    the service is a new version of the page.
+    Browsers revalidate each file at every use (`no-cache`) by an ETag of its content, so a new
+    version of the service is a new version of the page.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:

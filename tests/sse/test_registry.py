@@ -181,6 +181,7 @@ def test_statistics_and_log_tell_of_streams(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.INFO, "sse"):
         run(test())
     assert caplog.messages == [
+        "the first stream is delivered directly, by the publisher",
         "stream opened; 1 open now",
         "stream closed after 2.5 s: 3 frames sent, 1 skipped",
     ]

@@ -12,9 +12,10 @@ from uvicorn.server import ServerState
 
 from sse.channel import Channel
 from sse.parser import Parser
-from sse.registry import StreamRegistry
+from sse.registry import Delivery, StreamRegistry
 from sse.types import Message, Receive, Scope, Send
 from sse.uvicorn import Connection
+from tests.support.asgi import UvicornClient
 from tests.support.running import run, settle
 from tests.support.streams import frame
 
@@ -197,6 +198,57 @@ async def test_wrapped_send_may_not_be_stepped(name: str) -> None:
     await connection.lose()
 
 
+class TimedClient(UvicornClient):
+    """A client whose `send` has a time limit, as that of a later uvicorn might."""
+
+    __module__ = "uvicorn.protocols.http.fake"
+
+    async def send(self, message: Message) -> None:
+        async with asyncio.timeout(5):
+            await super().send(message)
+
+
+class TaskAwareClient(UvicornClient):
+    """A client whose `send` asks which task runs it."""
+
+    __module__ = "uvicorn.protocols.http.fake"
+
+    async def send(self, message: Message) -> None:
+        assert asyncio.current_task() is not None
+        await super().send(message)
+
+
+@pytest.mark.parametrize("kind", [TimedClient, TaskAwareClient])
+async def test_send_that_needs_its_task_is_called_by_it(kind: type[UvicornClient]) -> None:
+    """A frame published from a timer reaches a client whose `send` may not be stepped."""
+    registry, channel, client = StreamRegistry(), Channel(frame("0")), kind()
+    assert not can_step(client.send)
+    scope = {"type": "http", "method": "GET", "headers": []}
+    serving = asyncio.create_task(registry.serve(channel, scope, client.receive, client.send))
+    await settle()
+    assert registry.statistics().direct == 0
+    asyncio.get_running_loop().call_soon(channel.publish, frame("1"))
+    await settle()
+    assert client.data == ["0", "1"]
+    client.leave()
+    await asyncio.wait([serving])
+
+
+async def test_delivery_by_tasks_can_be_chosen() -> None:
+    """`delivery="task"` steps no `send`, whatever the server is."""
+    ways: dict[Delivery, int] = {"auto": 1, "task": 0}
+    for delivery, direct in ways.items():
+        registry = StreamRegistry(delivery=delivery)
+        client, scope = UvicornClient(), {"type": "http", "method": "GET", "headers": []}
+        serving = asyncio.create_task(
+            registry.serve(Channel(frame("0")), scope, client.receive, client.send)
+        )
+        await settle()
+        assert registry.statistics().direct == direct
+        client.leave()
+        await asyncio.wait([serving])
+
+
 def test_what_no_server_gave_may_not_be_stepped() -> None:
     """A builtin has an owner too: its module."""
     assert not can_step(len)  # type: ignore[arg-type]
@@ -355,7 +407,7 @@ async def test_send_that_does_anything_else_is_called(
     monkeypatch.setattr(cycle_class, "send", send)
 
     connection, app = await caught("httptools")
-    assert can_step(app.send)
+    assert can_step(app.send) is (way == "wrapped")
     assert Connection(app.send, nothing).chunked_cycle() is None
     await connection.lose()
 

@@ -120,6 +120,22 @@ class UvicornClient(Client):
         self.disconnected = False
         self.message_event = asyncio.Event()
 
+    async def send(self, message: Message) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected:
+            await super().send(message)
+
+    async def drain(self) -> None:
+        self.waiting += 1
+        try:
+            await self._reads.wait()
+        except BaseException:
+            self.interrupted += 1
+            raise
+        finally:
+            self.waiting -= 1
+
     @property
     def write_paused(self) -> bool:
         return not self._reads.is_set()
