@@ -47,7 +47,7 @@ def discover(
     Find the regular files in `directory`, in chunks, without following a link.
 
     Only the folders still to be looked into are held, so memory does not grow with the files.
-    A folder that cannot be read comes as unreadable: it is told, not passed over. The directory
+    A folder that cannot be read is reported as unreadable, not passed over. The directory
     itself has to be. `leave_out` are files, by device and inode, that are the service's own.
 
     Raises:
@@ -92,7 +92,7 @@ def _scan(base: bytes, folder: bytes) -> Iterator[Iterator[os.DirEntry[str]]]:
     Scan a folder below `base`, of which no part may have become a link since it was found.
 
     Raises:
-        OSError: it cannot be opened, or is no folder any more.
+        OSError: it cannot be opened, or is not a folder any more.
     """
     os.lstat(os.path.join(base, folder))  # too long a path fails here, as its files would later
     *way, last = folder.split(b"/")

@@ -32,7 +32,7 @@ class ExecutorError(IngestError):
 
 
 class NotFoundError(IngestError):
-    """There is no such session or directory."""
+    """The session or directory does not exist."""
 
     status = 404
 

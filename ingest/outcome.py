@@ -19,7 +19,7 @@ RESERVED = frozenset({"done", "skipped_existing", "errors"})
 """Counters of the session's own, which no processor may count."""
 
 MAPPING = (dict, Mapping)
-"""A mapping, whose most frequent kind is told at once: to ask an abstract class takes longer."""
+"""Types of mappings; the most frequent one first, as a check of an abstract class is slower."""
 
 METADATA_LIMIT = 16 * 1024 * 1024
 """
@@ -84,13 +84,13 @@ def check(returned: object, size: int) -> ValidatedOutcome:
     the file's size, and 1 where there is metadata.
 
     Raises:
-        OutcomeError: what is to be recorded is not JSON, or a counter is no whole number.
+        OutcomeError: what is to be recorded is not JSON, or a counter is not a whole number.
     """
     if returned is None:
         returned = Outcome()
     elif not isinstance(returned, Outcome):
         if isinstance(returned, Coroutine):
-            returned.close()  # or Python would tell that it was never awaited
+            returned.close()  # otherwise Python warns that it was never awaited
             raise OutcomeError(
                 "the processor returned a coroutine and cannot be seen to be async; "
                 "give one that is defined by `async def`"
@@ -132,13 +132,13 @@ def checked(
 
 
 def is_async(process: Callable[[Path], Any]) -> bool:
-    """Tell whether `process` gives a coroutine, as a function or as an object that is called."""
+    """Return whether `process`, a function or a callable object, returns a coroutine."""
     call = getattr(process, "__call__", None)  # noqa: B004 - the method itself is looked at
     return inspect.iscoroutinefunction(process) or inspect.iscoroutinefunction(call)
 
 
 def scrub(text: str) -> str:
-    """Put U+FFFD for what is not UTF-8 in a name: orjson, rightly, refuses lone surrogates."""
+    """Return `text` with U+FFFD for each lone surrogate, which orjson refuses."""
     return text if text.isascii() else SURROGATES.sub("\ufffd", text)
 
 
@@ -169,7 +169,7 @@ def _encode(metadata: dict[str, Any]) -> str:
         encoded = orjson.dumps(metadata, option=STRICT)
     except TypeError:
         try:
-            # A name that is not UTF-8, echoed into the metadata, is no reason to lose the file.
+            # A name that is not UTF-8, copied into the metadata, is not a reason to fail the file.
             encoded = orjson.dumps(_scrub_any(metadata), option=STRICT)
         except (TypeError, RecursionError) as error:
             raise OutcomeError(f"the processor's metadata is not JSON: {error}") from None

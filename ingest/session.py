@@ -205,7 +205,7 @@ class Session:
         }
 
     def _touch(self, now: float) -> None:
-        # Not always the first to be told of: another may begin while one is being recorded.
+        # Not always the earliest: another file may begin while one is being recorded.
         if self.changed_at is None or now < self.changed_at:
             self.changed_at = now
 

@@ -71,7 +71,7 @@ class ContentTooLargeError(HTTPError):
 
 
 class UnsupportedMediaTypeError(HTTPError):
-    """The body is not said to be JSON."""
+    """The request's Content-Type is not JSON."""
 
     status = 415
 

@@ -1,4 +1,4 @@
-"""Who may ask: the host asked for, the origin of the page that asks, the token."""
+"""Access control: the Host header, the origin of the calling page, the token."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ class Guard:
         self._hosts = settings.allowed_hosts
         self._origins = frozenset(settings.cors_origins)
         self._token = settings.token
-        # The cookie is no use as a bearer token, nor for another application's.
+        # The cookie cannot be used as a bearer token, nor for another application.
         self._cookie = (
             hmac.new(settings.token.encode(), b"ingest-stream cookie", hashlib.sha256).hexdigest()
             if settings.token
@@ -34,47 +34,45 @@ class Guard:
 
     def check_host(self, request: Request) -> None:
         """
-        Refuse a host name that is not ours: a page elsewhere may have had its own name, which its
-        browser trusts it with, point at this address (DNS rebinding).
+        Reject an unknown host name: a page elsewhere may make its own host name, which its
+        browser trusts, point at this address (DNS rebinding).
 
         Raises:
-            MisdirectedRequestError: the host is not one that is answered.
+            MisdirectedRequestError: the host is not allowed.
         """
         if "*" in self._hosts:
             return
         host = request.headers.get("host", "").lower()
         if host not in self._hosts and _without_port(host) not in self._hosts:
-            raise MisdirectedRequestError(
-                f"the host {host!r} is not answered here; INGEST_ALLOWED_HOSTS names those that are"
-            )
+            raise MisdirectedRequestError(f"host not allowed: {host!r}; set INGEST_ALLOWED_HOSTS")
 
     def check_origin(self, request: Request) -> None:
         """
-        Refuse what changes something if the page of another origin asks for it.
+        Reject a request that changes something and comes from a page of another origin.
 
         `Sec-Fetch-Site` is the browser's own word, out of a page's reach; behind a proxy that
         puts another `Host` it is the one that is right.
 
         Raises:
-            ForbiddenError: it is another's page.
+            ForbiddenError: the page's origin is not allowed.
         """
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site")
         if origin is None:
             if site in ("cross-site", "same-site"):
-                raise ForbiddenError("a page of another site may not do this")
+                raise ForbiddenError(
+                    "request from a page of another site; set INGEST_CORS_ORIGINS to allow it"
+                )
             return
         if origin.lower() in self._origins or site == "same-origin":
             return
         own = ",".join(request.headers.get(name, "") for name in ("host", "x-forwarded-host"))
         if not _is_of(origin.lower(), own.lower().split(",")):
-            raise ForbiddenError(
-                f"the origin {origin!r} may not do this; INGEST_CORS_ORIGINS names those that may"
-            )
+            raise ForbiddenError(f"origin not allowed: {origin!r}; set INGEST_CORS_ORIGINS")
 
     def check_token(self, request: Request) -> None:
         """
-        Refuse who does not present the token, in a header or by the cookie that it bought.
+        Reject requests without a valid token or the cookie of a sign-in.
 
         Raises:
             UnauthorizedError: no token, or a wrong one.
@@ -92,11 +90,11 @@ class Guard:
         )
 
     def is_token(self, given: str) -> bool:
-        """Tell whether `given` is the token, in the same time for every wrong one."""
+        """Return whether `given` is the token, in constant time."""
         return self._token is not None and _same(given, self._token)
 
     def set_cookie(self, request: Request) -> tuple[bytes, bytes]:
-        """Give the header that signs a browser in."""
+        """Return the header that signs a browser in."""
         attributes = [
             f"{COOKIE}={self._cookie}",
             f"Path={request.url('/') if request.prefix else '/'}",
@@ -111,7 +109,7 @@ class Guard:
         return b"set-cookie", "; ".join(attributes).encode("latin-1")
 
     def preflight(self, request: Request) -> Response | None:
-        """Answer a browser that asks whether a page of another origin may ask."""
+        """Return the response to a CORS preflight request, or None for other requests."""
         if (
             request.method != "OPTIONS"
             or "access-control-request-method" not in request.headers
@@ -128,7 +126,7 @@ class Guard:
         )
 
     def headers(self, request: Request) -> Headers:
-        """Give what every answer to this request carries: which origin's page may read it."""
+        """Return the CORS headers of every response to this request."""
         if not self._origins:
             return []
         headers: Headers = [(b"vary", b"origin")]
@@ -162,7 +160,7 @@ def _without_port(host: str) -> str:
 
 
 def _is_of(origin: str, hosts: list[str]) -> bool:
-    """Tell whether `origin` is one of `hosts`; some proxies write out the default port."""
+    """Return whether `origin` is one of `hosts`; some proxies add the default port."""
     try:
         parts = urlsplit(origin)
     except ValueError:

@@ -10,7 +10,7 @@ from web.response import Response, json
 from web.sessions import Sessions
 
 CHECK_SECONDS = 2.0
-"""Time for a check: those who ask give up after a few seconds themselves."""
+"""Seconds for a check: probes time out after a few seconds themselves."""
 
 FRESH_SECONDS = 1.0
 """Age up to which a check is taken for the next: anybody may ask, and each one writes."""
@@ -18,7 +18,7 @@ FRESH_SECONDS = 1.0
 
 class Health:
     """
-    Tells liveness, which is free, from readiness, for which the catalogue is written to.
+    Liveness, which costs nothing, and readiness, which writes to the catalogue.
 
     A service that lives and is not ready is to be left alone and given nothing: its streams go
     on, and a restart would not mend a full disk.
@@ -37,7 +37,7 @@ class Health:
         self._checked: tuple[float, str] | None = None
 
     async def answer(self, *, ready: bool, stopping: bool) -> Response:
-        """Answer `200` if the service lives, and with `ready` only if it can run sessions too."""
+        """Return `200` if the service is live, and with `ready` only if it can run sessions."""
         if stopping:
             return json({"status": "shutting down"}, 503)
         if ready and (trouble := await self._trouble()):
@@ -46,7 +46,7 @@ class Health:
         return json({"status": "ok", **counts})
 
     async def _trouble(self) -> str:
-        """Say what is wrong; nothing if nothing is."""
+        """Return the reason for not being ready; empty if there is none."""
         async with self._checking:
             if self._checked is None or self._clock() - self._checked[0] >= FRESH_SECONDS:
                 trouble = await self._check()

@@ -54,7 +54,7 @@ class LongPoll:
 
     def check_sunset(self, now: datetime) -> None:
         """
-        Refuse to be polled when that has come to its end.
+        Reject polling after its sunset.
 
         Raises:
             GoneError: it has.
@@ -74,7 +74,7 @@ class LongPoll:
             follower.close()
 
     async def status(self, request: Request, channel: Channel, wait: float) -> Response:
-        """Answer with the newest snapshot; hold an answer of "not modified" for `wait` seconds."""
+        """Return the newest snapshot; hold a "not modified" response for up to `wait` seconds."""
         if wait and self._may_wait(request, channel):
             await self._wait(request, channel, wait)
         frame = _newest(channel)
@@ -114,7 +114,7 @@ def wait_seconds(query: Mapping[str, str]) -> float:
     Read `wait` from a query.
 
     Raises:
-        UnprocessableError: it is no number of seconds.
+        UnprocessableError: it is not a number of seconds.
     """
     text = query.get("wait", "0")
     try:
@@ -130,7 +130,7 @@ def wait_seconds(query: Mapping[str, str]) -> float:
 
 
 def _announcement(settings: Settings) -> Headers:
-    """Give the headers that announce the end of polling: RFC 9745 and RFC 8594."""
+    """Return the headers that announce the end of polling: RFC 9745 and RFC 8594."""
     headers: Headers = []
     if settings.polling_deprecated is not None:
         headers.append(

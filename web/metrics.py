@@ -1,4 +1,4 @@
-"""What a Prometheus server is told, https://prometheus.io/docs/instrumenting (extra `metrics`)."""
+"""Metrics for Prometheus, https://prometheus.io/docs/instrumenting (extra `metrics`)."""
 
 import asyncio
 import re
@@ -29,13 +29,13 @@ DELAY_PERIOD = 0.5
 """Seconds between two looks at how late the event loop is."""
 
 CLIENTS = 20
-"""Names of clients that are told apart: what a client calls itself is up to it."""
+"""Distinct client names in metrics: a client can send any name."""
 
 PRODUCT = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 
 def has_metrics() -> bool:
-    """Tell whether the extra is installed."""
+    """Return whether the extra is installed."""
     return CollectorRegistry is not None
 
 
@@ -74,7 +74,7 @@ class Metrics:
         self._registry.register(_Counts(sessions, streams))
 
     def start(self) -> None:
-        """Begin to measure the running event loop."""
+        """Start to measure the running event loop."""
         loop = asyncio.get_running_loop()
         due = loop.time() + DELAY_PERIOD
         self._timer = loop.call_at(due, self._wake, loop, due)
@@ -86,7 +86,7 @@ class Metrics:
             self._timer = None
 
     def delivered(self, snapshot: bytes) -> None:
-        """Take note of a snapshot that the streams have just been handed."""
+        """Record the lag of a snapshot that was just published."""
         changed_at: float = orjson.loads(snapshot)["changed_at"]
         self._lag.observe(max(0.0, self._clock() - changed_at / 1000))
 
@@ -95,7 +95,7 @@ class Metrics:
         self._polls.labels(_kind(request) if one else "list", self._client(request)).inc()
 
     def response(self, request: Request) -> Response:
-        """Answer in the format that is asked for."""
+        """Return the metrics in the requested format."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         headers = [(b"content-type", content_type.encode()), (b"vary", b"accept"), NO_STORE]
         return Response(200, encode(self._registry), headers)

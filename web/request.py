@@ -75,7 +75,7 @@ class Request:
         return self.transferred - self.connection.unsent_bytes
 
     def url(self, path: str) -> str:
-        """Give the path under which clients reach one of ours."""
+        """Return the URL path of one of the service's own paths."""
         return quote(self.prefix + path)
 
     def has(self, etag: str) -> bool:
@@ -84,7 +84,7 @@ class Request:
         return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in known.split(","))
 
     def quality(self, media_type: str) -> float:
-        """Tell how much `Accept` wants this very type, RFC 9110, 12.5.1: 0, not named, to 1."""
+        """Return the quality of this exact type in `Accept`, RFC 9110, 12.5.1; 0 if absent."""
         for wanted in self.headers.get("accept", "").lower().split(","):
             name, _, weight = wanted.partition(";")
             if name.strip() == media_type:
@@ -131,13 +131,17 @@ class Request:
         Read the body as a JSON object.
 
         Raises:
-            UnsupportedMediaTypeError, BadRequestError, UnprocessableError: it is none.
+            UnsupportedMediaTypeError, BadRequestError, UnprocessableError: it is not.
         """
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise UnsupportedMediaTypeError(
-                f"the body's type is {media_type or 'not said'}; "
-                "send JSON, with Content-Type: application/json"
+                (
+                    f"unsupported Content-Type: {media_type!r}"
+                    if media_type
+                    else "Content-Type is missing"
+                )
+                + "; send JSON with Content-Type: application/json"
             )
         try:
             value = orjson.loads(await self.body())
@@ -155,11 +159,11 @@ class Request:
 
 def readings(scope: Scope) -> Iterator[tuple[str, str]]:
     """
-    Give the ways to read a scope's path: (prefix, path below it), the likeliest first.
+    Yield the ways to read a scope's path: (prefix, path below it), the most likely first.
 
     ASGI has `path` hold `root_path` in front. Starlette, mounted below a `root_path` that only the
     host itself sets, has the end of it there; older servers strip it, and Litestar strips what it
-    does not add to `root_path`. Then `raw_path` may still tell what stands in front. uvicorn adds
+    does not add to `root_path`. Then `raw_path` may still contain the prefix. uvicorn adds
     it to a path too from which the proxy has not taken it.
     """
     given = _text(scope.get("root_path") or "")
@@ -178,13 +182,13 @@ def readings(scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _stripped(scope: Scope, path: str) -> str:
-    """Give what `raw_path` has in front of `path`, if anything."""
+    """Return the part of `raw_path` before `path`; empty if there is none."""
     whole, below = _text(unquote(_raw_path(scope))).rstrip("/"), path.rstrip("/")
     return whole.removesuffix(below) if whole.endswith(below) else ""
 
 
 def with_slash(request: Request) -> str | None:
-    """Give where the page is, if it is asked for where its relative URLs lead beside it."""
+    """Return the page's URL if the request lacks its slash, which relative URLs need."""
     whole = _raw_path(request.scope) or request.scope["path"]
     if request.path != "/" or not request.prefix or whole.endswith("/"):
         return None
@@ -194,7 +198,7 @@ def with_slash(request: Request) -> str | None:
 
 def clean_for_log(request: Request) -> None:
     """
-    Take from the scope, which the server writes to its log when the answer begins, what must not
+    Remove from the scope, which the server logs when the response starts, what must not
     be there: a token; and bytes that are not ASCII, at which it would fail.
     """
     query = request.scope.get("query_string", b"")

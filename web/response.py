@@ -1,4 +1,4 @@
-"""Answers: what a route gives back, and how it is sent."""
+"""Responses: what a route returns, and how it is sent."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -34,7 +34,7 @@ class Response:
 
 
 def json(value: Any, status: int = 200, headers: Headers | None = None) -> Response:
-    """Answer with JSON; bytes are taken as encoded."""
+    """Return a response with JSON; bytes are taken as encoded."""
     body = value if isinstance(value, bytes) else orjson.dumps(value)
     return Response(status, body, [(b"content-type", JSON), NO_STORE, *(headers or [])])
 
@@ -46,7 +46,7 @@ def problem(
     fields: Mapping[str, str] | None = None,
     headers: Headers | None = None,
 ) -> Response:
-    """Answer with a problem document, RFC 9457."""
+    """Return a problem document, RFC 9457."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

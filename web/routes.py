@@ -84,11 +84,11 @@ class Routes:
         )
 
     def knows(self, path: str) -> bool:
-        """Tell whether there is a route for `path`."""
+        """Return whether there is a route for `path`."""
         return path in self._exact or _split(path)[0] in self._below
 
     def headers(self, request: Request) -> Headers:
-        """Give what every answer to this request carries, whatever it is."""
+        """Return the headers of every response to this request."""
         headers = self._guard.headers(request)
         if request.path == POLLED or request.path.startswith(f"{POLLED}/"):
             headers += self._polling.headers

@@ -39,7 +39,7 @@ class Sessions(Protocol):
         """Start a session and give its id; a repeated `key` gives the first one's."""
 
     async def cancel(self, session_id: str) -> bool:
-        """End a session; False if it is at its end already."""
+        """Cancel a session; return False if it has ended already."""
 
     async def channel(self, session_id: str) -> Channel:
         """Return the channel of a session, which has its newest frame, and closed when it ended."""
@@ -48,7 +48,7 @@ class Sessions(Protocol):
         """List the snapshots of the sessions started last, the newest first."""
 
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
-        """List errors numbered above `n`, a thousand at most; and tell how many there are."""
+        """Return errors numbered above `n`, at most 1000, and the number of all errors."""
 
     async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
         """Return what is recorded of each file, a page at a time."""

@@ -78,7 +78,7 @@ class Shutdown:
             self._timer = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abort)
 
     async def drain(self) -> None:
-        """Begin the shutdown, and return when every stream has ended or was aborted."""
+        """Start the shutdown, and wait until every stream has ended or was aborted."""
         self.begin()
         await self._streams.drain()
 

@@ -38,7 +38,7 @@ def _to_page(headers: Headers) -> Response:
 
 def _reload(request: Request) -> Headers:
     """
-    Have a browser that comes from another site ask again, now as coming from ours.
+    Make a browser that comes from another site repeat its request from this one.
 
     It keeps a `SameSite=Strict` cookie to itself on a way that began elsewhere, a link in a mail
     and the redirect after it, so one who is signed in would be asked for the token again.

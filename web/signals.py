@@ -2,7 +2,7 @@
 Hearing of a shutdown before the server waits for it.
 
 A server that shuts down cleanly waits for open responses before it tells the application, in the
-lifespan's shutdown; streams that never end by themselves would hold it up for ever. uvicorn has
+lifespan's shutdown; streams that never end by themselves would block it without limit. uvicorn has
 set its signal handlers when the lifespan starts, so there they can be followed by one more.
 """
 
@@ -37,7 +37,7 @@ class SignalChain:
 
     def remove(self) -> None:
         """
-        Put the handlers back.
+        Restore the handlers.
 
         Where another chain has been set in front of this one it still calls it, so there this
         one stays, as a link that only hands on.
@@ -49,14 +49,14 @@ class SignalChain:
                 signal.signal(number, self._before.pop(number))
 
     def is_in_chain(self, number: int, handler: object) -> bool:
-        """Tell whether `handler` is this chain's, or comes to it through those of others."""
+        """Return whether `handler` is this chain's, directly or through other chains."""
         chain = getattr(handler, "__self__", None)
         if not isinstance(chain, SignalChain):
             return False
         return chain is self or self.is_in_chain(number, chain.next_of(number))
 
     def next_of(self, number: int) -> object:
-        """Give the handler that is called after this one."""
+        """Return the handler that is called after this one."""
         return self._before.get(number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -59,7 +59,7 @@ class Database:
 
     async def open(self) -> None:
         """
-        Take the lock and open the file, making it if there is none.
+        Lock and open the file; create it if it does not exist.
 
         Raises:
             CatalogueError: another process has it, or it cannot be read or written.

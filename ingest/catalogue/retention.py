@@ -14,7 +14,7 @@ FORGOTTEN = 100
 
 
 def forget(connection: sqlite3.Connection, ended_before: float) -> list[str]:
-    """Take away the oldest sessions that ended earlier, and note that they are to be pruned."""
+    """Delete the oldest sessions that ended earlier, record them for pruning, return their ids."""
     old = connection.execute(
         "SELECT number, id FROM sessions WHERE ended < ? ORDER BY ended LIMIT ?",
         (ended_before, FORGOTTEN),

@@ -97,11 +97,11 @@ class Catalogue:
         return self._database.files
 
     async def open(self) -> None:
-        """Take the file for this process alone; see `Database.open`."""
+        """Open the database for this process alone; see `Database.open`."""
         await self._database.open()
 
     async def close(self) -> None:
-        """Give the file back."""
+        """Close the database and release its lock."""
         await self._database.close()
 
     async def check(self) -> None:
@@ -141,11 +141,11 @@ class Catalogue:
         return stored
 
     async def session(self, session_id: str) -> SessionRecord | None:
-        """Look a session up by its id."""
+        """Return the session with this id, or None."""
         return await self._one("id = ?", session_id)
 
     async def session_of_key(self, key: str) -> SessionRecord | None:
-        """Look up the session that a request with this idempotency key started."""
+        """Return the session that a request with this idempotency key started, or None."""
         return await self._one("idempotency_key = ?", key)
 
     async def unfinished(self) -> list[SessionRecord]:
@@ -253,7 +253,7 @@ class Catalogue:
         return await self._database.read(work)
 
     async def known(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
-        """Tell of each path with which size and modification time (ns) it was last done, if so."""
+        """Return for each path the size and modification time (ns) with which it was last done."""
 
         def work(connection: sqlite3.Connection) -> dict[bytes, frozenset[tuple[int, int]]]:
             # One that was skipped was as it had been done before. So one row is read, however

@@ -17,9 +17,9 @@ from ingest.execution.batch import (
     BatchResult,
     BatchResultBuilder,
     describe,
+    fingerprint,
     look,
     run_batch,
-    stamp,
 )
 from ingest.outcome import AsyncProcessor, Processor, check
 from ingest.paths import locate
@@ -158,13 +158,13 @@ class ExecutorBackend:
                     waiting.since = loop.time()
                 if loop.time() - waiting.since > self._timeout:
                     wrapped.cancel()  # nothing can end it; its thread or process is left to it
-                    raise BatchTimedOutError(f"took longer than {self._timeout:g} s")
+                    raise BatchTimedOutError(f"timed out after {self._timeout:g} s")
         finally:
             self._gone(waiting, loop.time())
 
     def _gone(self, waiting: Waiting, now: float) -> None:
         # A later one may have waited for just this, even if it is said to run: a pool of processes
-        # says so of calls that it has only handed over.
+        # reports calls as running that it has only queued.
         at = self._under_way.index(waiting)
         del self._under_way[at]
         for later in self._under_way[at:]:
@@ -197,13 +197,13 @@ class ThreadBackend(ExecutorBackend):
                     raise
 
     def close(self) -> None:
-        """Begin nothing more; what runs is left to itself."""
+        """Start no further batch; running ones are not waited for."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _change_threads(self) -> None:
         logger.warning(
-            "a file took longer than %g s and cannot be stopped: its thread is left to it, and the "
-            "others are given new ones",
+            "a file timed out after %g s and cannot be stopped: its thread stays with it, and the "
+            "other files run in new threads",
             self._timeout,
         )
         left, self._executor = self._executor, self._threads()
@@ -240,7 +240,7 @@ class EventLoopBackend:
         status = None
         try:
             status = await self._in_time(loop.run_in_executor(self._threads, look, path), until)
-            if stamp(status) in item.known:
+            if fingerprint(status) in item.known:
                 reporter.skipped(item, status)
             else:
                 call = asyncio.ensure_future(_contained(self._process, Path(path), root))
@@ -267,7 +267,7 @@ class EventLoopBackend:
                 raise BatchError("the processor raised GeneratorExit")
             return call.result()
         _give_up(call)
-        raise BatchError(f"took longer than {self._timeout:g} s")
+        raise BatchError(f"timed out after {self._timeout:g} s")
 
 
 async def _contained(process: AsyncProcessor, path: Path, root: str) -> object:
@@ -285,6 +285,6 @@ def _give_up(call: "asyncio.Future[Any]") -> None:
 
 
 def consume_result(call: "asyncio.Future[Any]") -> None:
-    """Take what a call given up ends with, so that nobody is told that it was never asked."""
+    """Consume the result of an abandoned call, so that asyncio does not report it as lost."""
     with contextlib.suppress(BaseException):
         call.result()

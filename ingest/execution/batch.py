@@ -28,7 +28,7 @@ LARGE = 1024 * 1024
 """
 Bytes from which a file begins a batch, if it is not the first of one.
 
-What takes long must not hold back the outcomes of the files before it, which are told together.
+A slow file must not delay the outcomes of the files before it: a batch has one result.
 """
 
 CONTROLS = re.compile("[\x00-\x1f\x7f]+")
@@ -46,7 +46,7 @@ class BatchFile(NamedTuple):
 
 
 Packed: TypeAlias = tuple[int, bytes, frozenset[tuple[int, int]]]
-"""An item on its way to a worker: a bare tuple is pickled ten times as fast as one with names."""
+"""A batch file as sent to a worker: a bare tuple is pickled ten times as fast as a named one."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class BatchResultBuilder:
                 item.n,
                 "done",
                 None,
-                *stamp(status),
+                *fingerprint(status),
                 checked.sha256,
                 checked.media_type,
                 checked.metadata,
@@ -115,7 +115,7 @@ class BatchResultBuilder:
     def _add(
         self, item: BatchFile, what: str, message: str | None, status: os.stat_result | None
     ) -> None:
-        size, modified = stamp(status) if status else (None, None)
+        size, modified = fingerprint(status) if status else (None, None)
         self._rows.append((item.n, what, message, size, modified, None, None, None, None))
 
 
@@ -139,7 +139,7 @@ def run_batch(process: Processor, root: str, items: Sequence[Packed], budget: fl
             status = look(path, folders)
             if status.st_size >= LARGE and reporter.begun:
                 break
-            if item.known and stamp(status) in item.known:
+            if item.known and fingerprint(status) in item.known:
                 reporter.skipped(item, status)
             else:
                 reporter.done(item, status, run(path, status.st_size))
@@ -173,13 +173,13 @@ def failure(item: BatchFile, message: str) -> BatchResult:
 
 def look(path: str, folders: set[str] | None = None) -> os.stat_result:
     """
-    Look at a file, below a root without links, before it is processed.
+    Return the status of a file below a root without links, before it is processed.
 
     Its folder is looked at too, unless it is one of `folders`, to which it is added: once for a
-    batch is enough, and for each file would be dear.
+    batch is enough, and once for each file would be expensive.
 
     Raises:
-        OSError: it is gone, or is no regular file any more (a FIFO would hang who opens it), or
+        OSError: it is gone, or not a regular file any more (opening a FIFO would block), or
             a folder above it has become a link, which may lead out of the root.
     """
     folder = path.rpartition(os.sep)[0] or os.sep
@@ -190,15 +190,15 @@ def look(path: str, folders: set[str] | None = None) -> os.stat_result:
         folders.add(folder)
     status = os.lstat(path)
     if stat.S_ISDIR(status.st_mode):
-        raise OSError(0, "a folder, not a file; ingest it by itself")
+        raise OSError(0, "a folder, not a file; ingest it in a session of its own")
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(0, "no regular file any more")
+        raise OSError(0, "not a regular file any more")
     return status
 
 
-def stamp(status: os.stat_result) -> tuple[int, int]:
+def fingerprint(status: os.stat_result) -> tuple[int, int]:
     """
-    Give the size and modification time (ns) by which a file is known again.
+    Return the size and modification time (ns) by which a file is recognised later.
 
     Some file systems take times that no 64-bit number of nanoseconds holds: these are cut.
     """
@@ -206,7 +206,7 @@ def stamp(status: os.stat_result) -> tuple[int, int]:
 
 
 def describe(error: BaseException, root: str) -> str:
-    """Say in one bounded line what went wrong, without the server's own paths."""
+    """Return an error as one bounded line, without the server's own paths."""
     if isinstance(error, OSError) and isinstance(error.strerror, str) and error.strerror:
         text = error.strerror
     else:

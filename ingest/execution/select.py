@@ -30,10 +30,10 @@ LOADING = 10.0
 
 def check_settings(settings: Settings) -> None:
     """
-    Look at what no value shows by itself, before anything is started.
+    Check what a value alone does not show, before anything is started.
 
     Raises:
-        SettingsError: the root is no directory, or the processor set cannot be loaded.
+        SettingsError: the root is not a directory, or the processor set cannot be loaded.
     """
     _check_root(settings)
     if settings.processor is not None:
@@ -56,7 +56,7 @@ async def select_backend(
     system, and `cleanup` gets what has to be ended.
 
     Raises:
-        SettingsError: the root is no directory, or the processor set cannot be loaded, here or
+        SettingsError: the root is not a directory, or the processor set cannot be loaded, here or
             by a worker.
     """
     _check_root(settings)
@@ -97,7 +97,7 @@ def load(name: str) -> Processor | AsyncProcessor:
             f"INGEST_PROCESSOR (--processor) is {name!r}, which cannot be loaded: {error}"
         ) from error
     if not callable(found):
-        raise SettingsError(f"INGEST_PROCESSOR (--processor) is {name!r}, which is no function")
+        raise SettingsError(f"INGEST_PROCESSOR (--processor) is {name!r}, which is not a function")
     return found
 
 
@@ -132,12 +132,12 @@ def _can_travel(function: object) -> bool:
         pickled = pickle.dumps(function)
     except Exception:  # noqa: BLE001 - objects raise what they like here
         return False
-    # At a prompt, or with `python -c`, there is no main module that a worker could run again.
+    # At a prompt, or with `python -c`, a worker cannot run the main module again.
     return b"__main__" not in pickled or host_main() is not None
 
 
 async def _refusal(pool: WorkerPool, process: object) -> Exception | None:
-    """Have a worker load the processor; give what is raised there, if anything."""
+    """Return the exception that a worker raises when it loads the processor, or None."""
     try:
         async with asyncio.timeout(LOADING):
             await asyncio.wrap_future(pool.submit(callable, process))

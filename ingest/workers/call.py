@@ -46,11 +46,11 @@ class Call:
     retried: bool = False
 
     def begin(self) -> bool:
-        """Let it be cancelled no more; False when it was."""
+        """Mark the call as running; return False if it was cancelled."""
         return self.retried or self.future.set_running_or_notify_cancel()
 
     def resolve(self, answer: bytes) -> None:
-        """Hand the worker's answer to the caller."""
+        """Resolve the future with the worker's answer."""
         try:
             succeeded, value, traceback = AnswerUnpickler(io.BytesIO(answer)).load()
         except Exception as error:  # noqa: BLE001  # what pickling raises can be anything
@@ -64,7 +64,7 @@ class Call:
 
 
 class AnswerUnpickler(pickle.Unpickler):
-    """Knows the main module by the name that it bears in a worker, too."""
+    """An unpickler that also knows the main module by its name in a worker."""
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         name = "__main__" if module_name == "__mp_main__" else module_name

@@ -32,13 +32,13 @@ def main() -> None:
     pipe, lifeline, niceness = map(int, sys.argv[1:])
     for fd in (pipe, lifeline):
         os.set_inheritable(fd, False)  # a program that a call starts holds neither
-    die_with_the_server(lifeline)
-    ignore_polite_signals()
-    leave_the_terminal()
+    end_with_the_server(lifeline)
+    ignore_interrupts()
+    detach_from_terminal()
     with contextlib.suppress(OSError):
         os.nice(niceness)
     # Raw descriptors, never closed here: the pool must see the end of the pipe when this process
-    # is gone, not while it is on its way out and has no exit status yet.
+    # is gone, not while it exits and has no exit status yet.
     calls = os.fdopen(pipe, "rb", closefd=False)
     setup = receive(calls)
     if setup is None:
@@ -53,9 +53,9 @@ def main() -> None:
         send(pipe, message)
 
 
-def die_with_the_server(lifeline: int) -> None:
+def end_with_the_server(lifeline: int) -> None:
     """
-    Have the kernel end this process and all it started as soon as the server is gone.
+    Make the kernel end this process and its children as soon as the server is gone.
 
     The server alone holds the other end of the `lifeline` pipe, so its end, by SIGKILL too, closes
     it. The kernel then sends SIGIO to the process group, and no Python code has to run for that: a
@@ -71,18 +71,18 @@ def die_with_the_server(lifeline: int) -> None:
         os._exit(0)
 
 
-def ignore_polite_signals() -> None:
-    """Take the place of the mask that the pool's thread handed down to cover the start."""
-    polite = (signal.SIGINT, signal.SIGTERM)
-    for number in polite:
+def ignore_interrupts() -> None:
+    """Replace the inherited signal mask, which covered the start, by handlers that do nothing."""
+    ignored = (signal.SIGINT, signal.SIGTERM)
+    for number in ignored:
         signal.signal(number, lambda *_: None)
         signal.siginterrupt(number, False)  # no EINTR for C code
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, polite)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
 
 
-def leave_the_terminal() -> None:
+def detach_from_terminal() -> None:
     """
-    Have no controlling terminal, so that a program that asks there for a password fails at once.
+    Detach from the controlling terminal: a program that reads a password there fails at once.
 
     A session of its own would do that too, but the scheduler shares the processor among sessions
     first (autogroups) and looks at niceness only within one: beside two busy workers, a busy
@@ -97,7 +97,7 @@ def leave_the_terminal() -> None:
 
 
 def receive(stream: BinaryIO) -> bytes | None:
-    """Give the next message, or None when the server wants no more."""
+    """Return the next message, or None when the server has closed the pipe."""
     head = stream.read(LENGTH)
     if len(head) < LENGTH:
         return None
@@ -129,7 +129,7 @@ def refusal(error: BaseException) -> bytes:
 
 def portable(error: BaseException) -> Exception:
     """
-    Give the exception itself, or a RuntimeError with its text where it must not or cannot travel.
+    Return the exception, or a RuntimeError with its text if it must not or cannot be pickled.
 
     SystemExit and the like would end the server's own loop, StopIteration cannot be set on an
     asyncio future, and some exceptions pickle but do not come back.

@@ -106,7 +106,7 @@ class WorkerPool(Executor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """
-        Have a worker call the function.
+        Return a future of the function's call in a worker.
 
         Raises:
             PoolClosed: after `shutdown` or `kill`.
@@ -119,7 +119,7 @@ class WorkerPool(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """
-        Take no more calls, and end the workers when those accepted are done.
+        Refuse further calls, and end the workers when the accepted ones are done.
 
         With `cancel_futures`, those that have not begun are cancelled. With `wait`, return when
         all workers have ended.

@@ -100,7 +100,7 @@ class WorkerProcess:
             self._unsent = memoryview(b"")
 
     def receive(self) -> list[bytes]:
-        """Give the whole messages that have come, and note in `ended` when no more can."""
+        """Return the complete messages received, and set `ended` after the last one."""
         while not self.ended:
             try:
                 chunk = self.pipe.recv(CHUNK)
@@ -124,7 +124,7 @@ class WorkerProcess:
         return message
 
     def leave(self) -> None:
-        """Ask it to end; it does so when it has nothing to do."""
+        """Close the pipe; the process ends when its call is done."""
         self.leaving = True
         with contextlib.suppress(OSError):
             self.pipe.shutdown(socket.SHUT_WR)
@@ -147,7 +147,7 @@ class WorkerProcess:
             os.close(self.pidfd)
 
     def reap(self) -> str | None:
-        """Say how it ended, as in "was killed by SIGSEGV"; None while it has not."""
+        """Return how it ended, such as "was killed by SIGSEGV"; None while it runs."""
         status = self._process.poll()
         if status is None or status >= 0:
             return None if status is None else f"ended with exit status {status}"
@@ -162,7 +162,7 @@ def absolute_path() -> list[str]:
 
 
 def host_main() -> tuple[str, str] | None:
-    """Say where the host's main module is found again: by its name, or else its path, if any."""
+    """Return how a worker finds the host's main module: by name, else by path, or None."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != "__main__":  # a directory's or archive's has no other

@@ -76,7 +76,7 @@ class Supervisor:
 
     def add(self, call: Call) -> None:
         """
-        Let the call wait for a worker.
+        Queue a call for a worker.
 
         Raises:
             PoolClosed: after `close` or `kill`.
@@ -125,8 +125,8 @@ class Supervisor:
         try:
             while not self._finished():
                 self._start_workers()
-                self._hand_out()
-                self._take_in()
+                self._assign_calls()
+                self._handle_events()
                 self._kill_overdue()
                 self._reap()
         except Exception:
@@ -180,13 +180,13 @@ class Supervisor:
         if not self._workers:
             self._refuse_waiting(lambda: PoolBroken(f"no worker process can be started: {reason}"))
 
-    def _hand_out(self) -> None:
+    def _assign_calls(self) -> None:
         if self._waiting:
             for worker in self._workers:
-                self._give(worker)
+                self._assign(worker)
 
-    def _give(self, worker: WorkerProcess) -> None:
-        """Give the worker the next call that nobody cancelled, if it is idle and there is one."""
+    def _assign(self, worker: WorkerProcess) -> None:
+        """Send the next call that was not cancelled to the worker, if it is idle."""
         call = None
         with self._lock:
             while self._waiting and worker.idle:
@@ -204,8 +204,8 @@ class Supervisor:
         if self._selector.get_key(worker.pipe).events != worker.interest:
             self._selector.modify(worker.pipe, worker.interest, worker)
 
-    def _take_in(self) -> None:
-        """Wait for something to happen, and see to it."""
+    def _handle_events(self) -> None:
+        """Wait for events of the workers and the wake-up pipe, and handle them."""
         for key, _ in self._selector.select(self._pause()):
             worker: WorkerProcess | None = key.data
             if worker is None:
@@ -213,10 +213,10 @@ class Supervisor:
                     os.read(self._wake_up, 1)
                     self._woken = False
             elif not worker.closed:
-                self._attend(worker, dead=key.fileobj == worker.pidfd)
+                self._handle_worker(worker, dead=key.fileobj == worker.pidfd)
 
     def _pause(self) -> float | None:
-        """Say how long nothing has to be done, unless something happens."""
+        """Return the seconds to wait for an event; None without a deadline."""
         now = time.monotonic()
         moments = [worker.deadline for worker in self._workers if worker.deadline is not None]
         if self._dying:
@@ -225,14 +225,14 @@ class Supervisor:
             moments.append(self._retry_at)
         return min(max(0.0, min(moments) - now), LONGEST_PAUSE) if moments else None
 
-    def _attend(self, worker: WorkerProcess, *, dead: bool) -> None:
+    def _handle_worker(self, worker: WorkerProcess, *, dead: bool) -> None:
         worker.flush()
         messages = worker.receive()
         worker.ended = worker.ended or dead
         for message in messages:
             self._answered(worker, message)
         if worker.ended:
-            self._bury(worker)
+            self._remove(worker)
         else:
             self._watch(worker)
 
@@ -243,7 +243,7 @@ class Supervisor:
         if not worker.ready:  # the first one says only this
             worker.ready = True
             self._failed_starts = 0
-        self._give(worker)  # first, as the callbacks below may take their time
+        self._assign(worker)  # first, as the callbacks below may take their time
         if call is not None:
             call.resolve(answer)
 
@@ -252,12 +252,12 @@ class Supervisor:
         for worker in tuple(self._workers):
             if worker.deadline is not None and worker.deadline <= now:
                 call, worker.call = worker.call, None
-                self._bury(worker)
+                self._remove(worker)
                 if call is not None:
-                    text = f"took longer than {self._call_timeout:g} s"
+                    text = f"timed out after {self._call_timeout:g} s"
                     call.future.set_exception(CallTimedOut(text))
 
-    def _bury(self, worker: WorkerProcess) -> None:
+    def _remove(self, worker: WorkerProcess) -> None:
         with self._lock:
             worker.kill()  # also what a dead one has left running
             self._workers.remove(worker)
@@ -274,10 +274,10 @@ class Supervisor:
                 if how is None:
                     continue
                 self._dying.remove(worker)
-            self._mourn(worker, how)
+            self._handle_end(worker, how)
 
-    def _mourn(self, worker: WorkerProcess, how: str) -> None:
-        """Draw the consequences of a worker's end."""
+    def _handle_end(self, worker: WorkerProcess, how: str) -> None:
+        """Resolve, retry or fail the call of a worker that has ended."""
         call = worker.call
         if worker.leaving or self._phase in {Phase.KILLED, Phase.ENDED}:
             if call is not None:
@@ -307,7 +307,7 @@ class Supervisor:
         with self._lock:
             self._phase = Phase.ENDED
         for worker in tuple(self._workers):
-            self._bury(worker)
+            self._remove(worker)
         for worker in self._dying:
             call, worker.call = worker.call, None
             if call is not None:

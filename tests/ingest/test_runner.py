@@ -125,7 +125,7 @@ def test_file_that_changed_since_it_was_found_is_one_error(
             end = await watcher.end(await store.start(EVERY))
             assert {(error["file"], error["message"]) for error in end["errors"]} == {
                 ("gone", "No such file or directory"),
-                ("fifo", "no regular file any more"),
+                ("fifo", "not a regular file any more"),
             }
             assert (end["status"], end["stats"]["done"]) == ("completed", 2)
 

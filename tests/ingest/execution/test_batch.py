@@ -16,9 +16,9 @@ from ingest.execution.batch import (
     BatchFile,
     describe,
     failure,
+    fingerprint,
     look,
     run_batch,
-    stamp,
 )
 from ingest.outcome import Outcome
 from tests.support.ingest import fill
@@ -43,7 +43,7 @@ def items(*names: bytes) -> list[BatchFile]:
 
 def test_outcomes_are_in_the_order_of_the_catalogues_columns(root: Path) -> None:
     """Number, status, error, size, time, hash, type, metadata, counters; and sums beside."""
-    size, modified = stamp((root / "a").stat())
+    size, modified = fingerprint((root / "a").stat())
 
     def process(path: Path) -> Outcome:
         return Outcome({"sha256": "0f", "media_type": "text/plain", "x": 1}, {"pages": 2})
@@ -70,7 +70,7 @@ def test_batch_ends_with_the_file_that_used_up_its_time(root: Path) -> None:
 
 def test_file_known_by_size_and_time_is_skipped(root: Path) -> None:
     """With another size or time it is processed again."""
-    size, modified = stamp((root / "a").stat())
+    size, modified = fingerprint((root / "a").stat())
     known = [(size, modified), (size + 1, modified), (size, modified + 1)]
     batch = [BatchFile(n, b"a", frozenset({pair})) for n, pair in enumerate(known)]
     report = run_batch(lambda _: None, str(root), batch, 9.0)
@@ -86,9 +86,9 @@ def test_link_fifo_folder_and_nothing_are_errors_unopened(root: Path) -> None:
     batch = items(b"link", b"fifo", b"folder", b"gone")
     report = run_batch(lambda _: pytest.fail("processed"), str(root), batch, 9.0)
     assert [message for _, message in report.failed] == [
-        "no regular file any more",
-        "no regular file any more",
-        "a folder, not a file; ingest it by itself",
+        "not a regular file any more",
+        "not a regular file any more",
+        "a folder, not a file; ingest it in a session of its own",
         "No such file or directory",
     ]
     assert [row[3] for row in report.outcomes] == [None] * 4
@@ -232,7 +232,7 @@ def test_look_does_not_follow_a_link(root: Path) -> None:
     """A regular file is seen by its own status."""
     assert look(str(root / "a")).st_size == 1
     (root / "link").symlink_to("a")
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         look(str(root / "link"))
 
 
