@@ -36,7 +36,7 @@ def find(root: Path, directory: bytes = b".", **options: Any) -> list[bytes]:
 
 
 def fail_in(monkeypatch: pytest.MonkeyPatch, folder: bytes, after: int | None) -> None:
-    """Have a folder refuse to be opened, or fail `after` so many entries."""
+    """Make a folder fail when it is opened, or `after` a number of entries."""
     scandir = os.scandir
 
     class Failing:

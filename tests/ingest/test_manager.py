@@ -75,7 +75,7 @@ async def only(names: set[str]) -> None:
 
 
 async def test_session_goes_through_its_states(root: Path) -> None:
-    """The first frame is out when `start` returns; the last is kept for those who ask later."""
+    """The first frame is out when `start` returns; the last one is kept for later requests."""
     fill(root, ["a"])
 
     async with opened(settings(root), process=succeed) as (store, watcher):
@@ -133,7 +133,7 @@ async def test_one_session_too_many_is_refused(root: Path) -> None:
 
 
 async def test_client_that_goes_away_leaves_a_session_that_runs(root: Path) -> None:
-    """A start that is cancelled half way is no session that nobody runs."""
+    """A start that is cancelled half way does not leave a session without a runner."""
     fill(root, ["a"])
 
     async with opened(settings(root), process=succeed) as (store, watcher):
@@ -441,7 +441,7 @@ async def test_directory_that_vanishes_before_it_is_read_ends_the_session(
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Have all writes fail while the event given is set."""
+    """Make all writes fail while the returned event is set."""
     full = threading.Event()
     write = Database._write
 
@@ -457,7 +457,7 @@ def fail_writes(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 async def test_full_disk_ends_the_session_and_the_next_start_goes_on(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing hangs, the end is told, and no file is lost or recorded twice."""
+    """Nothing hangs, the end is published, and no file is lost or recorded twice."""
     fill(root, [f"f{n}" for n in range(50)])
     full = fail_writes(monkeypatch)
 
@@ -485,7 +485,7 @@ async def test_full_disk_ends_the_session_and_the_next_start_goes_on(
 async def broken_off(
     store: SessionManager, watcher: Watcher, gate: Gate, full: threading.Event
 ) -> str:
-    """Have a session with a key broken off by a full disk, which then has room again."""
+    """Suspend a session with a key by a full disk, which then has room again."""
     session_id = await store.start(EVERY, "key")
     await gate.holds(1)
     full.set()
@@ -539,7 +539,7 @@ async def test_session_that_was_broken_off_can_be_cancelled_and_then_retried(
 async def test_cancellation_while_a_session_is_taken_up_again_is_honoured(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever cancels it at the very moment is not told so in vain, and nothing runs twice."""
+    """A cancel at that very moment takes effect if it returns True, and nothing runs twice."""
     fill(root, ["a"])
     full = fail_writes(monkeypatch)
     restoring, go_on = asyncio.Event(), asyncio.Event()
@@ -613,7 +613,7 @@ async def test_closed_store_leaves_no_task_thread_or_descriptor(root: Path) -> N
 
 
 async def test_closed_store_refuses_all_that_is_asked(root: Path) -> None:
-    """A request that comes in under the shutdown is told to come again, and hangs nothing."""
+    """A request during the shutdown is refused for a retry, and does not hang."""
     async with opened(settings(root), process=succeed) as (store, _):
         pass
     asked = (
@@ -626,7 +626,7 @@ async def test_closed_store_refuses_all_that_is_asked(root: Path) -> None:
 
 
 async def test_unknown_session_is_not_found(root: Path) -> None:
-    """Whatever is asked of it; a report says so before its first page."""
+    """Each call raises it; a report does before its first page."""
     async with opened(settings(root), process=succeed) as (store, _):
         calls = (store.finished, store.cancel, store.report)
         for call in calls:

@@ -25,7 +25,7 @@ class Number(IntEnum):
 
 
 class Rows(Mapping[str, int]):
-    """A mapping that is no dict, as database drivers give it."""
+    """A mapping that is not a dict, as returned by database drivers."""
 
     def __getitem__(self, key: str) -> int:
         return {"a": 1}[key]
@@ -94,7 +94,7 @@ def test_what_is_no_mapping_is_refused_by_its_type(returned: object) -> None:
         2**64,
         nested(300),
         nested(100_000),
-        {5: "a key that is no text"},
+        {5: "a key that is not text"},
     ],
 )
 def test_what_is_not_json_is_the_files_error(value: object) -> None:
@@ -134,7 +134,7 @@ def test_only_text_is_lifted_out_of_the_metadata() -> None:
 
 @pytest.mark.parametrize("name", ["done", "skipped_existing", "errors", 5, None])
 def test_counter_of_the_sessions_own_is_refused(name: Any) -> None:
-    """A processor cannot count files done, nor by a name that is no text."""
+    """A processor cannot count files done, nor use a name that is not text."""
     with pytest.raises(OutcomeError, match="cannot be a counter's name"):
         check(Outcome({}, {name: 1}), 0)
 

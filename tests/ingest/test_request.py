@@ -30,7 +30,7 @@ def matches(pattern: str, name: str | bytes) -> bool:
     ("name", "value"), [(name, value) for name, values in BAD.items() for value in values]
 )
 def test_wrong_value_is_named_by_its_field(name: str, value: Any) -> None:
-    """No field takes what only looks like its type: 1 is no boolean, and true is no number."""
+    """No field converts its value: 1 is not a boolean, and true is not a number."""
     with pytest.raises(InvalidRequestError) as told:
         IngestRequest.from_mapping({name: value})
     assert list(told.value.fields) == [name]

@@ -94,7 +94,7 @@ async def test_every_snapshot_of_a_session_is_consistent(
 
 
 async def test_session_without_files_is_completed(settings: Settings) -> None:
-    """Nothing found is no error."""
+    """A session without files is completed."""
     async with opened(settings, process=bad) as (store, watcher):
         end = await watcher.end(await store.start(EVERY))
         assert (end["status"], end["total_files"], end["progress"]) == ("completed", 0, 100)
@@ -103,7 +103,7 @@ async def test_session_without_files_is_completed(settings: Settings) -> None:
 def test_file_that_changed_since_it_was_found_is_one_error(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that vanished or became a FIFO is told, opens nothing, and the rest go on."""
+    """A file that vanished or became a FIFO is an error, is not opened, and the rest go on."""
     fill(root, ["a", "gone", "fifo", "z"])
     opened_files: list[str] = []
     pending = Catalogue.pending
@@ -256,7 +256,7 @@ def test_small_session_has_every_other_turn_beside_a_large_one(
 async def test_turn_is_given_back_by_a_batch_that_never_began(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that fails while it waits for its turn takes none with it for ever."""
+    """A session that fails while it waits for a slot releases it."""
     fill(root, names(30))
     gate = asyncio.Event()
 
@@ -443,7 +443,7 @@ async def test_wish_to_cancel_outlives_the_server(settings: Settings, root: Path
 
 
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch, *calls: int) -> list[int]:
-    """Have chosen calls of the catalogue's `record` find the disk full; give a list of all."""
+    """Make chosen calls of the catalogue's `record` find the disk full; return the list of all."""
     made: list[int] = []
     record = Catalogue.record
 
@@ -485,7 +485,7 @@ async def test_errors_are_numbered_without_a_gap_after_a_failed_write(
 async def test_unexpected_failure_ends_the_session_and_no_other(
     settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect of our own is told without its details, and hangs nobody."""
+    """An internal error is reported without its details, and blocks no other session."""
     fill(root, ["one/a", "two/b"])
 
     class Defect(Hand):

@@ -1,4 +1,4 @@
-"""Publishing: who is told, when, and what is the newest then."""
+"""Publishing: who is notified, when, and which frame is the newest then."""
 
 from collections.abc import Callable
 
@@ -81,7 +81,7 @@ def test_subscribing_tells_nothing_by_itself() -> None:
 
 
 def test_subscribing_twice_is_subscribing_once() -> None:
-    """Nobody is told twice of one frame."""
+    """No subscriber is notified twice of one frame."""
     channel = Channel()
     (reader,) = crowd(channel, 1)
     channel.subscribe(reader)
@@ -91,7 +91,7 @@ def test_subscribing_twice_is_subscribing_once() -> None:
 
 
 def test_unsubscribed_is_not_told() -> None:
-    """One that left is forgotten at once, and leaving twice is no error."""
+    """A removed subscriber is forgotten at once; a second removal is ignored."""
     channel = Channel()
     reader, other = crowd(channel, 2)
     channel.unsubscribe(reader)
@@ -101,7 +101,7 @@ def test_unsubscribed_is_not_told() -> None:
 
 
 def test_last_frame_closes_in_the_same_step() -> None:
-    """Whoever is told of the last frame finds the channel closed already."""
+    """At the notification of the last frame the channel is closed already."""
     channel = Channel()
     (reader,) = crowd(channel, 1)
     closed: list[bool] = []
@@ -111,7 +111,7 @@ def test_last_frame_closes_in_the_same_step() -> None:
 
 
 def test_publishing_after_the_last_frame_is_refused() -> None:
-    """A terminal frame stays the newest for ever."""
+    """A terminal frame stays the newest."""
     channel = Channel()
     channel.publish(frame("1"), last=True)
     with pytest.raises(ClosedError, match="'2'"):
@@ -122,7 +122,7 @@ def test_publishing_after_the_last_frame_is_refused() -> None:
 
 
 def test_close_tells_once() -> None:
-    """A second close is no news."""
+    """A second close notifies nobody."""
     channel = Channel(frame("0"))
     (reader,) = crowd(channel, 1)
     channel.close()
@@ -140,7 +140,7 @@ def test_statistics_count_subscribers_and_frames() -> None:
 
 
 def test_long_round_gives_way_after_each_slice() -> None:
-    """However many subscribers there are, the loop gets its turn after a bounded number."""
+    """A round yields to the event loop after a bounded number of subscribers."""
     loop = Loop()
     channel = Channel(call_soon=loop.call_soon)
     readers = crowd(channel, 2 * ROUND_SLICE + 1)
@@ -154,7 +154,7 @@ def test_long_round_gives_way_after_each_slice() -> None:
 
 
 def test_round_of_one_full_slice_needs_no_second_turn() -> None:
-    """Nothing is scheduled where nobody is left to be told."""
+    """Nothing is scheduled when no subscriber is left."""
     loop = Loop()
     channel = Channel(call_soon=loop.call_soon)
     crowd(channel, ROUND_SLICE)
@@ -163,7 +163,7 @@ def test_round_of_one_full_slice_needs_no_second_turn() -> None:
 
 
 def test_frame_published_while_a_round_is_under_way_reaches_all() -> None:
-    """Those served before it are told again; nobody is left with the older frame."""
+    """Subscribers served before it are notified again; none keeps the older frame."""
     loop = Loop()
     channel = Channel(call_soon=loop.call_soon)
     readers = crowd(channel, 3 * ROUND_SLICE)
@@ -178,7 +178,7 @@ def test_frame_published_while_a_round_is_under_way_reaches_all() -> None:
 
 
 def test_without_call_soon_a_round_is_one_call() -> None:
-    """More than a slice of subscribers is told in `publish` where there is no loop to give way."""
+    """Without `call_soon` every subscriber is notified within `publish`."""
     channel = Channel()
     readers = crowd(channel, 2 * ROUND_SLICE + 1)
     channel.publish(frame("1"))
@@ -224,7 +224,7 @@ def test_one_that_came_during_a_round_is_told_of_the_next_frame() -> None:
 
 
 def test_publishing_from_a_notification_is_told_to_all() -> None:
-    """A subscriber may publish; there is no recursion, and all end with the newest."""
+    """A subscriber may publish, without recursion; all end with the newest frame."""
     channel = Channel()
     readers = crowd(channel, 3)
     readers[1].then = lambda: None if channel.published == 2 else channel.publish(frame("2"))
@@ -250,7 +250,7 @@ def test_next_frame_reaches_all_after_one_that_raised() -> None:
 
 
 def test_leaving_from_a_notification_disturbs_nobody() -> None:
-    """A stream that ends at the frame it is told of leaves while the round goes on."""
+    """A stream that ends at the frame of its notification leaves during the round."""
     channel = Channel()
     readers = crowd(channel, 3)
     readers[0].then = lambda: channel.unsubscribe(readers[0])

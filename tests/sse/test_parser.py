@@ -110,7 +110,7 @@ def test_stream_fed_by_the_byte_gives_the_same_events() -> None:
 
 
 def test_event_is_not_held_back_for_an_lf() -> None:
-    """A blank line that ends in CR dispatches at the CR, and its late LF is no second one."""
+    """A blank line that ends in CR dispatches at the CR; its late LF does not dispatch again."""
     parser = Parser()
     assert parser.feed(b"data: a\r\n\r") == [Event("a")]
     assert parser.feed(b"") == []
@@ -221,7 +221,7 @@ def test_reconnection_time_is_in_force_at_once() -> None:
     "value", ["", "-1", "+1", "1.5", "1e3", "1_000", "1000x", " 1000", "1 ", "٣", "²", "9" * 5000]
 )
 def test_reconnection_time_that_is_no_number_is_ignored(value: str) -> None:
-    """ASCII digits only, and not so many that no time is meant."""
+    """ASCII digits only, and at most as many as a time can have."""
     parser = Parser()
     parser.feed(b"retry: 3000\n" + f"retry: {value}\n\n".encode())
     assert parser.retry_ms == 3000

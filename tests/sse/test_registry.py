@@ -14,7 +14,7 @@ from tests.support.streams import each_server, frame, request, served
 
 
 async def answer(channel: Channel, scope: Scope, extra: Headers | None = None) -> list[Message]:
-    """Give the whole answer to a request that is answered at once."""
+    """Return the whole response to a request that is answered at once."""
     client = Client()
     await StreamRegistry().serve(channel, scope, client.receive, client.send, headers=extra)
     return client.sent
@@ -59,7 +59,7 @@ async def test_head_is_the_headers_alone() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_client_that_has_the_last_frame_is_told_to_stop(method: str) -> None:
-    """204, and an EventSource does not come back; any other answer, and it would for ever."""
+    """204 stops an EventSource; after any other response it reconnects without limit."""
     scope = request((b"last-event-id", b"9"), method=method)
     sent = await answer(Channel(frame("9"), closed=True), scope)
     assert (sent[0]["status"], sent[0]["headers"]) == (204, [])
@@ -68,7 +68,7 @@ async def test_client_that_has_the_last_frame_is_told_to_stop(method: str) -> No
 
 @pytest.mark.parametrize("last_event_id", [b"8", b"", b"99", b"\xff", b"9 "])
 async def test_any_other_last_event_id_gets_the_newest(last_event_id: bytes) -> None:
-    """An id of another server, of another life or of no sense is no error."""
+    """An id of another server, of another run or without meaning gets the newest frame."""
     client = Client()
     channel = Channel(frame("9"), closed=True)
     await served(StreamRegistry(), channel, client, (b"last-event-id", last_event_id))
@@ -131,7 +131,7 @@ async def test_reconnection_times_differ_by_a_tenth() -> None:
 
 @each_server
 async def test_one_stream_too_many_is_refused(client_of: type[Client]) -> None:
-    """The limit is told before anything is sent, and holds until a client has left."""
+    """The limit raises before anything is sent, and applies until a client has left."""
     streams, channel = StreamRegistry(limit=2), Channel(frame("0"))
     clients = [client_of() for _ in range(3)]
     first, second, third = (served(streams, channel, client) for client in clients)
@@ -159,7 +159,7 @@ async def test_answers_that_do_not_last_are_not_limited() -> None:
 
 
 def test_statistics_and_log_tell_of_streams(caplog: pytest.LogCaptureFixture) -> None:
-    """A line at a stream's opening, and one at its end: its time, what it was sent and skipped."""
+    """A line when a stream opens, and one when it ends: duration, frames sent and skipped."""
 
     async def test() -> None:
         clock = Clock()
@@ -198,6 +198,6 @@ def test_time_that_is_none_is_refused(name: str, value: float) -> None:
 @pytest.mark.parametrize("name", ["max_age", "retry_ms"])
 @pytest.mark.parametrize("value", [-1, float("nan")])
 def test_time_below_0_is_refused(name: str, value: float) -> None:
-    """A negative age would end every stream at once, a negative `retry` is no field at all."""
+    """A negative age would end every stream at once; a negative `retry` is ignored by clients."""
     with pytest.raises(ValueError, match=f"{name} is {value}; it must be 0 or greater"):
         StreamRegistry(**{name: value})  # type: ignore[arg-type]

@@ -137,7 +137,7 @@ async def test_drain_without_streams_is_done_at_once() -> None:
 
 @pytest.mark.skips_waiting
 async def test_two_drains_at_once_are_done_together() -> None:
-    """A host's own shutdown and the lifespan's may both drain; neither waits in vain."""
+    """A host's own shutdown and the lifespan's may both drain; both return."""
     streams, channel, client = StreamRegistry(), Channel(frame("0")), UvicornClient()
     task = served(streams, channel, client)
     await settle()

@@ -48,7 +48,7 @@ def test_every_character_comes_back() -> None:
 
 @pytest.mark.parametrize("field", ["id", "type"])
 def test_id_and_type_come_back_unchanged(field: str) -> None:
-    """What the encoder takes as id or type, the parser gives back: it refuses all else."""
+    """The parser returns each id and type that the encoder accepts; it refuses all others."""
     came_back = 0
     for pieces in product(PIECES, repeat=3):
         value = "".join(pieces)

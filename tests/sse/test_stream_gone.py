@@ -193,7 +193,7 @@ async def test_work_after_the_last_message_is_not_cut_short() -> None:
     """
     A wrapper that does something once the response is complete can finish it.
 
-    The server tells of the disconnect then; to take that for a client that left would cancel the
+    The server sends http.disconnect then; treating that as a client that left would cancel the
     wrapper and abort the connection with the last frame still in its buffer.
     """
     client = UvicornClient()

@@ -154,7 +154,7 @@ async def test_send_that_takes_its_time_to_be_cancelled_may_be_cut_again() -> No
 
 @both
 def test_stalled_client_is_cut_after_its_time(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
-    """One that stops reading is dropped after `send_timeout`, not before, and the log says so."""
+    """A client that stops reading is aborted after `send_timeout`, not before, which is logged."""
 
     async def test() -> None:
         it = await opened(kind)

@@ -72,7 +72,7 @@ class Wire(asyncio.Transport):
 
 
 class ServerConnection:
-    """A connection to one of uvicorn's protocols, with a request on its way to `app`."""
+    """A connection to one of uvicorn's protocols, with a request for `app`."""
 
     def __init__(self, name: str, app: App) -> None:
         module, protocol = PROTOCOLS[name]
@@ -99,7 +99,7 @@ class ServerConnection:
         self.protocol.data_received(self.peer.data_to_send())
 
     def body(self) -> bytes:
-        """Give what the peer has of the response's body, without its framing."""
+        """Return the received body of the response, without its framing."""
         if self.peer is None:
             head, _, rest = bytes(self.wire.written).partition(b"\r\n\r\n")
             assert b"transfer-encoding: chunked" in head.lower()
@@ -142,7 +142,7 @@ class Caught:
 
 
 def serving(streams: StreamRegistry, channel: Channel) -> App:
-    """Give the application that is one stream of the channel."""
+    """Return an application that serves one stream of the channel."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await streams.serve(channel, scope, receive, send)
@@ -308,7 +308,7 @@ def test_abort_is_not_possible_behind_wrappers(name: str) -> None:
 
 
 async def test_abort_of_http2_resets_the_one_stream() -> None:
-    """Other streams share the connection and live; the one that is reset is told at once."""
+    """Other streams of the connection go on; the one that is reset is notified at once."""
     connection, app = await caught("zttp h2")
     assert Connection(app.send, app.receive).abort()
     assert not connection.wire.aborted
@@ -337,7 +337,7 @@ async def test_abort_of_http2_cuts_a_connection_that_is_stuck(stuck: str) -> Non
 
 @each
 async def test_only_http2_parks_bytes(name: str) -> None:
-    """A stream over HTTP/2 tells what its client has no window for; over HTTP/1 there is none."""
+    """A stream over HTTP/2 reports the bytes that exceed its window; over HTTP/1 there is none."""
     connection, app = await caught(name)
     stream = Connection(app.send, nothing).http2_stream()
     assert (stream is not None) == (name == "zttp h2")
@@ -498,7 +498,7 @@ async def test_stream_over_each_protocol(name: str, wraps: bool) -> None:
 
 @each
 async def test_shutdown_is_seen_without_a_signal(name: str) -> None:
-    """Connections are told, whatever made the server stop; at the next tick all streams end."""
+    """Connections are marked, whatever made the server stop; at the next tick all streams end."""
     streams, channel = StreamRegistry(), Channel(frame("0"))
     app = serving(streams, channel)
     told, other = ServerConnection(name, app), ServerConnection(name, app)
@@ -518,7 +518,7 @@ async def test_shutdown_is_seen_without_a_signal(name: str) -> None:
 async def test_stream_behind_which_another_request_waits_ends_with_its_connection(
     name: str,
 ) -> None:
-    """Of a pipelined request alone does uvicorn tell that its client is gone."""
+    """With pipelining uvicorn notifies the last request alone that its client is gone."""
     streams, channel = StreamRegistry(), Channel(frame("0"))
     app = serving(streams, channel)
     connection = ServerConnection(name, app)
@@ -536,7 +536,7 @@ async def test_stream_behind_which_another_request_waits_ends_with_its_connectio
 
 
 def test_cycle_that_lacks_a_part_is_not_recognised() -> None:
-    """Another version of the server's is served by the letter of ASGI, not failed at."""
+    """Another version of the server is served as ASGI specifies, without an error."""
 
     class Cycle:
         __module__ = "uvicorn.protocols.http.other"

@@ -25,7 +25,7 @@ class Client:
     """
     A server's two callables and the client behind them.
 
-    `send` suspends while the client is stalled. As from uvicorn, `receive` tells of the disconnect
+    `send` suspends while the client is stalled. As from uvicorn, `receive` returns the disconnect
     when the client has left and when the response is complete, and `send` is silent after that.
     """
 
@@ -62,7 +62,7 @@ class Client:
         self._reads.set()
 
     def leave(self) -> None:
-        """Be gone; like a lost connection, that ends the waiting of `send` too."""
+        """Disconnect; like a lost connection, that ends the waiting of `send` too."""
         self._gone.set()
         self._reads.set()
 

@@ -35,7 +35,7 @@ class Answer:
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """Give a header's values, joined; None if there is none."""
+        """Return a header's values, joined; None if it is missing."""
         values = [value.decode("latin-1") for key, value in self.headers if key == name.encode()]
         return ", ".join(values) if values else None
 
@@ -64,7 +64,7 @@ class Stream:
         self._events: list[Event] = []
 
     async def event(self) -> Event | None:
-        """Give the next event; None when the stream has ended."""
+        """Return the next event; None when the stream has ended."""
         while not self._events and not self.ended:
             message = await self._connection.receive_output(DEADLINE)
             self.raw += message["body"]
@@ -73,26 +73,26 @@ class Stream:
         return self._events.pop(0) if self._events else None
 
     async def snapshot(self) -> Any:
-        """Give the next event's data."""
+        """Return the next event's data."""
         event = await self.event()
         assert event is not None
         return orjson.loads(event.data)
 
     async def snapshots(self) -> list[Any]:
-        """Give the data of all events until the stream ends."""
+        """Return the data of all events until the stream ends."""
         snapshots = []
         while (event := await self.event()) is not None:
             snapshots.append(orjson.loads(event.data))
         return snapshots
 
     async def leave(self) -> None:
-        """Go away, and wait until the application has noticed."""
+        """Disconnect, and wait until the application has noticed."""
         await self._connection.send_input({"type": "http.disconnect"})
         await self._connection.wait(DEADLINE)
 
 
 class Client:
-    """Asks one application; `scope` overrides what every request's ASGI scope holds."""
+    """A client of one application; `scope` overrides values of every request's ASGI scope."""
 
     def __init__(self, app: Application, **scope: Any) -> None:
         self.app = app
@@ -106,7 +106,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         **scope: Any,
     ) -> Any:
-        """Begin a request; its body is to be sent by the caller."""
+        """Start a request; the caller sends its body."""
         pairs = [(k.encode(), v.encode("latin-1")) for k, v in (headers or {}).items()]
         given: dict[str, Any] = {
             "type": "http",
@@ -140,7 +140,7 @@ class Client:
         return await self.ask("GET", path, query, named)
 
     async def process(self, headers: Mapping[str, str] | None = None, **fields: Any) -> Answer:
-        """Ask for a session."""
+        """Start a session and return its id."""
         body = orjson.dumps(fields)
         return await self.ask("POST", f"{API}/process", b"", {**JSON, **(headers or {})}, body)
 

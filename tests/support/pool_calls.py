@@ -45,7 +45,7 @@ def crash() -> None:
 
 
 def hold(begun: str, gate: str) -> int:
-    """Tell through one FIFO that the call runs, and wait for a byte in the other."""
+    """Report through one FIFO that the call runs, and wait for a byte in the other."""
     tell(begun)
     with Path(gate).open("rb", buffering=0) as fifo:
         fifo.read(1)
@@ -65,7 +65,7 @@ def hold_the_gil(begun: str, program: bool = False) -> None:
 
 
 def open_files() -> list[str]:
-    """Say what each open descriptor is, but for the one that lists them."""
+    """Return the target of each open descriptor, except the one that lists them."""
     listing = os.listdir("/proc/self/fd")
     return [os.readlink(f"/proc/self/fd/{fd}") for fd in listing if exists(fd)]
 

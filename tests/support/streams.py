@@ -81,7 +81,7 @@ def with_ends(
     send: Callable[[Message], Awaitable[None]] | None = None,
     receive: Callable[[], Awaitable[Message]] | None = None,
 ) -> Client:
-    """Put other callables in front of the client."""
+    """Return callables that wrap those of the client."""
     if send is not None:
         client.send = send  # type: ignore[method-assign, assignment]
     if receive is not None:
@@ -90,7 +90,7 @@ def with_ends(
 
 
 def failing(client: Client, error: type[Exception], suspends: bool) -> Client:
-    """Let the second body fail, in the first step of `send` or after it was suspended."""
+    """Make the second body fail, in the first step of `send` or after it was suspended."""
     whole = client.send
 
     async def send(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What is refused, with which status, and what is told."""
+"""Refused requests: the status and the text of each."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def test_body_that_is_not_json(tmp_path: Path, body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'"{}"', b"true"])
 def test_body_that_is_no_object(tmp_path: Path, body: bytes) -> None:
-    """JSON that is no object is 422."""
+    """JSON that is not an object is 422."""
     assert post(tmp_path, body).status == 422
 
 
@@ -153,7 +153,7 @@ def test_body_is_counted(tmp_path: Path) -> None:
 
 
 def test_body_that_is_announced_as_none_is_not_waited_for(tmp_path: Path) -> None:
-    """Over HTTP/2 nothing tells that no body comes; a length of 0 does."""
+    """Over HTTP/2 only a length of 0 shows that no body follows."""
 
     async def scenario() -> Answer:
         async with serving(tmp_path) as client:
@@ -205,7 +205,7 @@ async def test_client_that_leaves_within_its_body(tmp_path: Path) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "get", "B\udcff\u2028", ""])
 def test_method_that_is_not_allowed(tmp_path: Path, path: str, allowed: str, method: str) -> None:
-    """405 tells in Allow what the route takes; methods are told apart by case."""
+    """405 lists the route's methods in Allow; methods are case-sensitive."""
     answer = ask(tmp_path, method, path)
     assert (answer.status, answer.header("allow")) == (405, allowed)
 

@@ -25,7 +25,7 @@ async def test_cancel_ends_a_session(tmp_path: Path) -> None:
 
 
 async def test_cancel_of_a_finished_session_changes_nothing(tmp_path: Path) -> None:
-    """A session at its end is answered 200, and stays what it was."""
+    """A cancel of a finished session is answered 200, and changes nothing."""
     async with serving(tmp_path) as client:
         session_id = await client.start()
         last = await client.finished(session_id)
@@ -34,7 +34,7 @@ async def test_cancel_of_a_finished_session_changes_nothing(tmp_path: Path) -> N
 
 
 async def test_cancel_twice_is_no_error(tmp_path: Path) -> None:
-    """A second press of the button finds the session cancelled, or on its way there."""
+    """A second press of the button finds the session cancelled, or being cancelled."""
     async with serving(tmp_path, Gate().process) as client:
         session_id = await client.start()
         for _ in range(2):

@@ -31,7 +31,7 @@ async def test_session_is_started_and_watched(tmp_path: Path) -> None:
 
 
 async def test_session_is_cancelled(tmp_path: Path) -> None:
-    """A cancel is True the first time, and False when the session is at its end."""
+    """A cancel is True the first time, and False when the session has ended."""
     async with make_app(tmp_path, Gate().process).lifespan() as app:
         session_id = await app.start()
         assert await app.cancel(session_id)

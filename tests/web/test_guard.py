@@ -39,7 +39,7 @@ def post(folder: Path, headers: dict[str, str], **settings: Any) -> int:
      {"cookie": f"ingest_token={TOKEN}"}, {"cookie": "ingest_token="}, {"cookie": "\xff=;;,="}],
 )  # fmt: skip
 def test_token_is_asked_for(tmp_path: Path, given: dict[str, str]) -> None:
-    """Without the token 401 is a problem document that names the scheme; it is no cookie itself."""
+    """Without the token 401 is a problem document with the scheme; the token is not a cookie."""
     answer = ask(tmp_path, headers=given, token=TOKEN)
     assert answer.status == answer.json["status"] == 401
     assert (answer.header("www-authenticate") or "").startswith("Bearer")
@@ -53,7 +53,7 @@ def test_token_is_asked_for(tmp_path: Path, given: dict[str, str]) -> None:
      ("GET", "/nowhere"), ("DELETE", f"{API}/status"), ("OPTIONS", f"{API}/status")],
 )  # fmt: skip
 def test_every_route_is_guarded(tmp_path: Path, method: str, path: str) -> None:
-    """Nothing but the health is told to who has no token, not even what there is."""
+    """Without a token only the health is answered, and not even unknown paths are revealed."""
     assert ask(tmp_path, method, path, token=TOKEN).status == 401
 
 

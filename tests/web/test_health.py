@@ -10,7 +10,7 @@ from web.health import FRESH_SECONDS, Health
 
 
 async def test_health_is_answered_without_a_token(tmp_path: Path) -> None:
-    """A balancer knows no token; it is told how much goes on."""
+    """A load balancer has no token; it gets the numbers of sessions and streams."""
     async with serving(tmp_path, Gate().process, token="secret") as client:
         answer = await client.get("/healthz")
         assert (answer.status, answer.json["status"]) == (200, "ok")
@@ -18,7 +18,7 @@ async def test_health_is_answered_without_a_token(tmp_path: Path) -> None:
 
 
 async def test_health_counts_sessions_and_streams(tmp_path: Path) -> None:
-    """What runs and who watches is counted as it is now."""
+    """Sessions and streams are counted at the moment of the request."""
     async with serving(tmp_path, Gate().process) as client:
         stream = await client.stream(await client.start())
         health = (await client.get("/healthz")).json
@@ -71,7 +71,7 @@ async def test_checks_are_not_made_more_often_than_they_change(tmp_path: Path) -
 async def test_check_that_takes_too_long_is_not_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that hangs is no ready one; who asks is answered all the same."""
+    """A disk that hangs makes the service unready; the request is answered all the same."""
     monkeypatch.setattr("web.health.CHECK_SECONDS", 0.001)
 
     async with serving(tmp_path) as client:

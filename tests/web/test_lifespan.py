@@ -16,7 +16,7 @@ HEALTH = "/healthz"
 
 
 async def start(app: Application) -> Any:
-    """Begin the ASGI lifespan; give the connection and the answer to the start."""
+    """Return the connection of an ASGI lifespan and the answer to its start."""
     lifespan = Communicator(app, {"type": "lifespan", "asgi": {"version": "3.0"}})
     await lifespan.send_input({"type": "lifespan.startup"})
     return lifespan, await lifespan.receive_output(DEADLINE)
@@ -67,7 +67,7 @@ async def test_lifespan_starts_and_stops(tmp_path: Path) -> None:
 
 
 async def test_failing_start_is_told(tmp_path: Path) -> None:
-    """A start that fails is told to the server in one line, and leaves nothing behind."""
+    """A failed start is reported to the server in one line, and leaves nothing behind."""
     app = make_app(tmp_path, root=tmp_path / "nowhere")
     _, message = await start(app)
     assert message["type"] == "lifespan.startup.failed"
@@ -101,7 +101,7 @@ def test_failure_of_ours_at_the_start_is_told(
 
 
 async def test_second_application_on_the_same_database_is_refused(tmp_path: Path) -> None:
-    """One owns a database; the other says so in a line, and starts once it is free."""
+    """One owns a database; the other fails with one line, and starts once it is free."""
     first, second = make_app(tmp_path), make_app(tmp_path)
     async with first.lifespan():
         _, message = await start(second)

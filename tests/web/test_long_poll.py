@@ -72,7 +72,7 @@ async def test_poll_does_not_wait_once_the_service_stops(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("seconds", [b"1e9", b"61", b"inf", b"60"])
 def test_poll_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: bytes) -> None:
-    """However long a client would wait, it is told within the limit that nothing changed."""
+    """However long a client would wait, it gets "not modified" within the limit."""
     monkeypatch.setattr(polling, "WAIT_LIMIT", 0.001)
 
     async def scenario() -> Answer:
@@ -126,7 +126,7 @@ def test_finished_session_is_answered_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wait", [b"nan", b"-1", b"-inf", b"", b"x", b"1;2", b"%00", b"\xff"])
 def test_wait_that_is_no_time(tmp_path: Path, wait: bytes) -> None:
-    """What is no number of seconds is 422 and named."""
+    """A value that is not a number of seconds is 422 and named."""
 
     async def scenario() -> Answer:
         async with serving(tmp_path) as client:

@@ -14,7 +14,7 @@ from web.metrics import CLIENTS, DELAY_PERIOD
 
 
 def samples(answer: Answer) -> dict[str, float]:
-    """Give every sample by its name and labels, written as Prometheus does."""
+    """Return every sample by its name and labels, written as Prometheus does."""
     families: Any = plain(answer.body.decode())
     return {_name(sample): sample.value for family in families for sample in family.samples}
 

@@ -1,4 +1,4 @@
-"""Mounted below a prefix, in the ways that servers and frameworks tell of it."""
+"""Mounted below a prefix, in the ways of servers and frameworks."""
 
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ async def test_mounted_application_answers_under_its_prefix(tmp_path: Path, kind
         {"root_path": "/api/ingest", "path": "/api/ingest{}", "raw_path": "/api/ingest{}"},
         {"root_path": "/api/ingest", "path": "{}", "raw_path": "/api/ingest{}"},
         {"root_path": "/api/ingest", "path": "{}", "raw_path": "{}"},
-        # uvicorn, told of a prefix with a slash at its end
+        # uvicorn with a prefix that ends in a slash
         {"root_path": "/api/ingest/", "path": "/api/ingest/{}", "raw_path": "/api/ingest/{}"},
     ],
 )
@@ -132,7 +132,7 @@ async def test_page_without_its_slash_is_sent_there(tmp_path: Path, scope: dict[
     ],
 )
 async def test_prefix_that_looks_like_a_route(tmp_path: Path, scope: dict[str, Any]) -> None:
-    """What follows the prefix decides; where that is no route, the path as it is."""
+    """The path after the prefix decides; if that is not a route, the whole path does."""
     status = 404 if "ingestion" in scope["path"] else 200
 
     async with serving(tmp_path) as client:

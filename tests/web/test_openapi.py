@@ -82,7 +82,7 @@ async def test_description_is_served(tmp_path: Path) -> None:
 
 
 async def test_description_needs_the_token(tmp_path: Path) -> None:
-    """What the service can do is told to those alone who may do it."""
+    """The description of the API requires the token too."""
     async with serving(tmp_path, token="secret") as client:
         check(await client.get("/openapi.json"), "get", "/openapi.json")
         assert (await client.get("/openapi.json")).status == 401
@@ -125,7 +125,7 @@ def test_request_fields_are_described_with_their_defaults() -> None:
 
 
 async def ask_all(client: Client) -> None:
-    """Ask every route for what it gives when all is well."""
+    """Request the successful response of every route."""
     started = await client.process(recursive=True)
     check(started, "post", f"{API}/process")
     session_id = started.json["session_id"]
@@ -220,5 +220,5 @@ async def test_problems_are_as_described(tmp_path: Path) -> None:
     ],
 )
 def test_schema_refuses_what_is_wrong(schema: str, wrong: Mapping[str, Any]) -> None:
-    """A schema that takes anything would hold for ever."""
+    """A schema that accepts anything would never fail."""
     assert not validator({"$ref": f"#/components/schemas/{schema}"}).is_valid(wrong)

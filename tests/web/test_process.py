@@ -109,13 +109,13 @@ def test_key_holds_for_posts_at_once(tmp_path: Path) -> None:
 def test_key_holds_over_a_restart(tmp_path: Path) -> None:
     """A client that retries after the server came back gets the session it had started."""
 
-    async def life() -> str:
+    async def one_run() -> str:
         async with serving(tmp_path) as client:
             answer = await client.process({"idempotency-key": "k"})
             session_id: str = answer.json["session_id"]
             return session_id
 
-    assert run(life()) == run(life())
+    assert run(one_run()) == run(one_run())
 
 
 def test_key_with_another_body_is_refused(tmp_path: Path) -> None:

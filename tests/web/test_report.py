@@ -113,7 +113,7 @@ async def test_report_stops_when_its_reader_leaves(tmp_path: Path) -> None:
 def test_report_is_given_up_for_one_who_does_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client that makes no room for the next piece is not waited for for ever."""
+    """A client that reads nothing is aborted after a time limit."""
     monkeypatch.setattr(response, "PIECE_SECONDS", 0.001)
 
     async def scenario() -> int:

@@ -139,7 +139,7 @@ async def test_errors_are_given_by_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("after", ["", "x", "-1", "1.0", "1e3", "\xb2", "9" * 30, "%00"])
 async def test_number_of_errors_that_is_none(tmp_path: Path, after: str) -> None:
-    """What is no error's number is 422 and named."""
+    """A value that is not the number of an error is 422 and named."""
     async with serving(tmp_path) as client:
         session_id = await client.start()
         query = f"errors_after={after}".encode()

@@ -56,7 +56,7 @@ async def test_stream_has_its_headers_and_the_guards(tmp_path: Path) -> None:
 
 
 async def test_stream_tells_each_change_and_ends(tmp_path: Path) -> None:
-    """With no interval every file is told; the counts never go back; the end ends the stream."""
+    """With no interval every file is published; counts never go back; the end ends the stream."""
     async with serving(tmp_path, (gate := Gate()).process) as client:
         stream = await client.stream(await client.start())
         seen = [await stream.snapshot()]
@@ -106,7 +106,7 @@ async def test_finished_session_is_told_once(tmp_path: Path) -> None:
 
 
 def test_last_id_holds_over_a_restart(tmp_path: Path) -> None:
-    """A client that has the last snapshot is told to stop in the server's next life too."""
+    """A client that has the last snapshot gets 204 after a restart too."""
 
     async def first() -> tuple[str, str]:
         async with serving(tmp_path) as client:
@@ -143,7 +143,7 @@ async def test_nothing_missed_is_nothing_resent(tmp_path: Path) -> None:
 def test_id_of_an_earlier_life_gets_the_snapshot(tmp_path: Path) -> None:
     """An id from before a restart never means "nothing missed" in a session that goes on."""
 
-    async def life() -> tuple[str, str]:
+    async def one_run() -> tuple[str, str]:
         async with serving(tmp_path, Gate().process) as client:
             listed = (await client.get(f"{API}/status")).json["sessions"]
             session_id = listed[0]["session_id"] if listed else await client.start()
@@ -157,7 +157,7 @@ def test_id_of_an_earlier_life_gets_the_snapshot(tmp_path: Path) -> None:
             stream = await client.stream(session_id, last_event_id=last)
             assert (await stream.snapshot())["session_id"] == session_id
 
-    run(later(*run(life())))
+    run(later(*run(one_run())))
 
 
 async def test_head_has_the_headers_alone(tmp_path: Path) -> None:

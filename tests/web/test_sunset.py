@@ -30,7 +30,7 @@ async def test_304_announces_the_end(tmp_path: Path) -> None:
 
 
 async def test_other_routes_announce_nothing(tmp_path: Path) -> None:
-    """What stays has no end to announce; nor has a service that was told of none."""
+    """The other routes announce no end, nor does a service without a sunset."""
 
     async def scenario(client: Client) -> None:
         for path in ("/", "/healthz", f"{API}/directories", f"{API}/report/x", f"{API}/statuses"):

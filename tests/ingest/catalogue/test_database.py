@@ -278,7 +278,7 @@ async def test_full_disk_is_told_and_passes(path: Path) -> None:
 async def test_foreign_lock_is_waited_for_and_then_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another program may hold the file for a while; for ever is an error, not a hang."""
+    """Another program may lock the file for a while; without end it is an error, not a hang."""
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.01)
 
     async with opened(path) as database:

@@ -64,7 +64,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 async def test_whatever_a_file_raises_is_its_own_error(
     root: Path, threads: ThreadPoolExecutor, raised: BaseException
 ) -> None:
-    """SystemExit and what is no Exception at all end neither the batch nor the event loop."""
+    """SystemExit and other BaseExceptions end neither the batch nor the event loop."""
 
     def process(path: Path) -> None:
         if path.name == "b":
@@ -80,7 +80,7 @@ async def test_whatever_a_file_raises_is_its_own_error(
 async def test_interrupt_in_a_worker_loses_the_batch_and_not_the_loop(
     root: Path, threads: ThreadPoolExecutor
 ) -> None:
-    """Ctrl-C, which a foreign worker process gets too, is no error of the file it came under."""
+    """Ctrl-C, which a foreign worker process receives too, is not an error of the current file."""
 
     def process(path: Path) -> None:
         raise KeyboardInterrupt
@@ -233,7 +233,7 @@ async def test_file_that_takes_too_long_in_a_thread_is_an_error(root: Path) -> N
 def test_file_that_hangs_in_a_thread_of_our_own_holds_up_no_other(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those behind it, and those of other sessions, are done in new threads: the log says so."""
+    """Files behind it, and those of other sessions, run in new threads, which is logged."""
     release = threading.Event()
 
     def process(path: Path) -> None:
@@ -259,7 +259,7 @@ def test_file_that_hangs_in_a_thread_of_our_own_holds_up_no_other(
 
 
 async def test_threads_that_are_closed_end_the_session(root: Path) -> None:
-    """A batch that waits in them is not sent round for ever."""
+    """A batch that waits in them is not resubmitted without limit."""
     work = ThreadBackend(die_of_poison, 1, 30.0)
     work.close()
     with pytest.raises(ExecutorError, match="takes no more work"):

@@ -1,4 +1,4 @@
-"""A batch: what each file becomes, when it stops, and in what words failures are told."""
+"""A batch: the outcome of each file, when it stops, and the text of failures."""
 
 import os
 import pickle
@@ -79,7 +79,7 @@ def test_file_known_by_size_and_time_is_skipped(root: Path) -> None:
 
 
 def test_link_fifo_folder_and_nothing_are_errors_unopened(root: Path) -> None:
-    """What is no regular file any more is not handed to the processor."""
+    """A path that is not a regular file any more does not reach the processor."""
     (root / "link").symlink_to("a")
     os.mkfifo(root / "fifo")
     (root / "folder").mkdir()
@@ -210,7 +210,7 @@ def test_error_is_told_in_one_line_without_the_servers_paths(
 
 
 def test_error_below_the_root_of_all_keeps_its_slashes() -> None:
-    """Where the ingest root is `/`, there is no path above it to hide."""
+    """With the ingest root `/` no path has to be hidden."""
     assert describe(ValueError("read/write of /a/b"), "/") == "ValueError: read/write of /a/b"
 
 
@@ -251,7 +251,7 @@ def test_look_refuses_what_a_linked_folder_leads_to(root: Path, tmp_path: Path) 
 
 
 def test_large_file_begins_a_batch(root: Path) -> None:
-    """Small files are told before a large one is begun; one that comes first is not put off."""
+    """Small files are reported before a large one begins; a large first file is not delayed."""
     fill(root, [b"a", b"large", b"z"])
     os.truncate(root / "large", LARGE)
     assert run_batch(lambda _: None, str(root), items(b"a", b"large", b"z"), 9.0).finished == 1

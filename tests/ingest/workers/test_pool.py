@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def pool_of(workers: int, **options: Any) -> Iterator[WorkerPool]:
-    """Give a pool that is killed at the end, so that a test that fails does not hang."""
+    """Return a pool that is killed at the end, so that a failed test does not hang."""
     pool = WorkerPool(workers, **options)
     try:
         yield pool
@@ -61,7 +61,7 @@ class Fifo:
 
     def line(self) -> str:
         """Wait for a line that a call tells."""
-        assert select.select([self._fd], [], [], DEADLINE)[0], "nothing was told"
+        assert select.select([self._fd], [], [], DEADLINE)[0], "no message arrived"
         return os.read(self._fd, 1000).decode().strip()
 
     def open_gate(self) -> None:
@@ -487,7 +487,7 @@ def own_files() -> int:
 
 
 def own_children() -> set[str]:
-    """Give the processes that this one started and has not reaped."""
+    """Return the processes that this one started and has not reaped."""
     threads = Path("/proc/self/task").glob("*/children")
     return {pid for thread in threads for pid in thread.read_text().split()}
 
@@ -643,8 +643,8 @@ def test_workers_do_not_outlive_a_killed_server(begun: Fifo) -> None:
 def test_worker_that_starts_after_the_servers_end_ends_too() -> None:
     """A worker whose lifeline is cut before it has set up anything does not wait for calls."""
     ours, theirs = socket.socketpair()
-    lifeline, cut = os.pipe()
-    os.close(cut)
+    lifeline, other_end = os.pipe()
+    os.close(other_end)
     with ours, theirs:
         fds = theirs.fileno(), lifeline
         command = [sys.executable, "-P", str(worker_process.SCRIPT), *map(str, fds), "0"]
