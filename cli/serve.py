@@ -15,6 +15,7 @@ from cli.messages import warn
 from cli.start_message import start_message
 from ingest import SettingsError
 from ingest.execution.select import check_settings
+from sse.uvicorn_protocol import bounded, raise_file_limit
 from web import create_app
 
 SERVER_FLAGS = ("host", "port", "root_path", "log_level")
@@ -65,8 +66,12 @@ def serve(flags: dict[str, Any]) -> int:
         warn(
             f"other machines can reach {host}, and no token is required; set INGEST_TOKEN (--token)"
         )
+    raise_file_limit()
     application = create_app(settings)
-    config = uvicorn.Config(application, server_header=False, access_log=False, **server_options)
+    protocol: Any = bounded  # uvicorn calls it, and asks for a class only in its annotations
+    config = uvicorn.Config(
+        application, http=protocol, server_header=False, access_log=False, **server_options
+    )
     server = Server(config, prints_start=not as_json, has_token=has_token)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
         server.run()

@@ -1,5 +1,8 @@
 """
-The only module that knows uvicorn's internals: what stands behind an ASGI `send` and `receive`.
+What stands behind an ASGI `send` and `receive` of uvicorn.
+
+With `sse.uvicorn_protocol`, which bounds a connection's input, the only module that knows uvicorn's
+internals.
 
 uvicorn serves each request with an object that it calls a request cycle. `send` and `receive` are
 methods of the cycle, so the cycle is their `__self__`. `Connection` recognises a cycle by the
