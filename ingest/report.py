@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,14 @@ What makes a spreadsheet take a cell for a formula; the last four are the first 
 
 https://owasp.org/www-community/attacks/CSV_Injection
 """
+
+FORMULA = re.compile(
+    r"[\s;\ufeff\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060]+[=+\-@\uff1d\uff0b\uff0d\uff20]"
+)
+"""The same behind what a spreadsheet strips or takes for a separator: spaces, `;`, invisibles."""
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""What a terminal may obey, all but tab and line ends."""
 
 
 def ndjson(rows: Sequence[OutcomeRecord]) -> bytes:
@@ -90,5 +99,9 @@ def _csv(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _cell(text: str | None) -> str | None:
-    """Return the cell with an apostrophe before what a spreadsheet would run."""
-    return f"'{text}" if text and text.startswith(FORMULA_STARTS) else text
+    """Return the cell with an apostrophe before what a spreadsheet would run, and no controls."""
+    if not text:
+        return text
+    is_formula = text.startswith(FORMULA_STARTS) or FORMULA.match(text)
+    text = CONTROLS.sub("\ufffd", text)
+    return f"'{text}" if is_formula else text

@@ -57,6 +57,29 @@ def test_no_cell_is_a_formula(field: str, formula: str) -> None:
     assert not row["metadata"].startswith(tuple(FORMULAS))
 
 
+@pytest.mark.parametrize("before", [";", " ", "\u00a0", "\ufeff", " \u200b;", "\u2003"])
+def test_formula_behind_what_a_spreadsheet_strips_is_marked(before: str) -> None:
+    """Separators, spaces and invisible characters before a formula do not hide it."""
+    (row,) = table(DONE._replace(path=f"{before}=1+1".encode()))
+    assert row["file"] == f"'{before}=1+1"
+
+
+@pytest.mark.parametrize("control", ["\x1b", "\x00", "\x7f", "\x9b", "\x85"])
+def test_controls_are_replaced_in_a_cell(control: str) -> None:
+    """A terminal that prints the table obeys no name; a formula behind a control is one."""
+    first, second = table(
+        DONE._replace(path=f"a{control}[2J".encode()), DONE._replace(path=f"{control}=1".encode())
+    )
+    assert (first["file"], second["file"]) == ("a\ufffd[2J", "'\ufffd=1")
+
+
+@pytest.mark.parametrize("name", ["a=b", "; a", " a", "a-b"])
+def test_name_that_is_no_formula_is_left_as_it_is(name: str) -> None:
+    """An apostrophe stands only where it is needed."""
+    (row,) = table(DONE._replace(path=name.encode()))
+    assert row["file"] == name
+
+
 def test_no_rows_are_no_bytes() -> None:
     """An empty page adds nothing to a report that is streamed."""
     assert ndjson([]) == csv_rows([]) == b""
