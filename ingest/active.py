@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ingest.catalogue.sqlite import SessionRecord
+from ingest.catalogue.records import SessionRecord
 from ingest.publisher import Publish, SnapshotPublisher
 from ingest.resources import SharedResources
 from ingest.runner import SessionRunner

@@ -14,8 +14,8 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ingest.catalogue.sqlite import SessionRecord
-from ingest.discovery import Chunk, discover, identities
+from ingest.catalogue.records import SessionRecord
+from ingest.discovery import Chunk, discover
 from ingest.execution.backends import consume_result
 from ingest.execution.batch import BatchFile
 from ingest.publisher import SnapshotPublisher
@@ -61,7 +61,7 @@ class FileFinder:
     async def _find_failed(self, session_id: str) -> None:
         number, limit = self._record.number, self._record.request.max_files
         while not self._cancelled.is_set():
-            added = await self._resources.catalogue.add_failed_of(
+            added = await self._resources.catalogue.add_failed_files(
                 number, session_id, self._session.total, limit
             )
             if not added:
@@ -78,7 +78,7 @@ class FileFinder:
             matches=request.matcher(),
             recursive=request.recursive,
             limit=request.max_files,
-            leave_out=identities(self._resources.catalogue.files),
+            leave_out=self._resources.catalogue.own_files(),
         )
         cancellation = asyncio.create_task(self._cancelled.wait())
         try:
@@ -110,7 +110,7 @@ class FileFinder:
         reasons = dict(chunk.unreadable)
         paths: Sequence[bytes] = [*chunk.files, *reasons]
         if self._resumed:
-            paths = self._within_limit(await catalogue.unknown(number, paths), reasons)
+            paths = self._within_limit(await catalogue.new_paths(number, paths), reasons)
         if not paths:
             return
         first = self._session.total + 1

@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest.active import ActiveSessions
-from ingest.catalogue.sqlite import Catalogue, OutcomeRecord, SessionRecord
+from ingest.catalogue.protocol import Catalogue
+from ingest.catalogue.records import SessionRecord
+from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import CatalogueError
-from ingest.execution.backends import Backend
+from ingest.execution.protocol import Backend
 from ingest.execution.select import select_backend
-from ingest.outcome import AsyncProcessor, Processor
+from ingest.outcome import AsyncProcessor, OutcomeRecord, Processor
 from ingest.pruning import prune_expired
 from ingest.publisher import Publish
 from ingest.queries import SessionQueries
@@ -89,7 +91,7 @@ class SessionManager:
         self._process = process
         self._executor = executor
         self._root = os.fsencode(root)
-        self._catalogue = catalogue or Catalogue(settings.database)
+        self._catalogue: Catalogue = catalogue or SQLiteCatalogue(settings.database)
         self._backend = backend
         self._cleanup = contextlib.AsyncExitStack()
         self._state: OpenState | None = None

@@ -58,13 +58,26 @@ class Outcome:
 Processor: TypeAlias = Callable[[Path], Outcome | Mapping[str, Any] | None]
 AsyncProcessor: TypeAlias = Callable[[Path], Awaitable[Outcome | Mapping[str, Any] | None]]
 
-Row: TypeAlias = tuple[
-    int, str, str | None, int | None, int | None, str | None, str | None, str | None, str | None
-]
-"""
-What is recorded of a file: its number, status, error, size, time of modification (ns), SHA-256,
-media type, and as JSON its metadata and counters. A bare tuple, as it is pickled for each file.
-"""
+
+class OutcomeRecord(NamedTuple):
+    """
+    What is recorded of a file: one type from the worker over the catalogue to the report.
+
+    `n` and `path` are the file's number in its session and its path below the root. The other
+    fields are columns of the catalogue and of the report. `status` is done, skipped or error;
+    `modified` is in nanoseconds; `metadata` and `counters` are JSON.
+    """
+
+    n: int
+    path: bytes
+    status: str
+    error: str | None = None
+    size: int | None = None
+    modified: int | None = None
+    sha256: str | None = None
+    media_type: str | None = None
+    metadata: str | None = None
+    counters: str | None = None
 
 
 class ValidatedOutcome(NamedTuple):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 
-from ingest.catalogue.sqlite import Catalogue
+from ingest.catalogue.protocol import Catalogue
 from ingest.errors import IngestError
 
 logger = logging.getLogger("ingest")

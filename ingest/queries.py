@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.active import ActiveSessions
-from ingest.catalogue.sqlite import OutcomeRecord, SessionRecord
+from ingest.catalogue.records import SessionRecord
 from ingest.discovery import list_directories
 from ingest.errors import CatalogueError, NotFoundError
+from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path, resolve
 from ingest.resources import SharedResources
 from ingest.session import FileError

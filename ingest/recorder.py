@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from ingest.catalogue.sqlite import Catalogue
+from ingest.catalogue.protocol import Catalogue
 from ingest.execution.batch import BatchFile, BatchResult, failure
 from ingest.paths import display_path
 from ingest.publisher import SnapshotPublisher

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from ingest.catalogue.sqlite import OutcomeRecord
+from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path
 from ingest.session import iso
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.catalogue.sqlite import Catalogue
-from ingest.execution.backends import Backend
+from ingest.catalogue.protocol import Catalogue
 from ingest.execution.batch import BatchResult
+from ingest.execution.protocol import Backend
 from ingest.session import Status
 
 

@@ -18,7 +18,7 @@ import asyncio
 import logging
 import time
 
-from ingest.catalogue.sqlite import SessionRecord
+from ingest.catalogue.records import SessionRecord
 from ingest.errors import CatalogueError, IngestError
 from ingest.finder import FileFinder
 from ingest.publisher import EncodedSnapshot, SnapshotPublisher

@@ -23,15 +23,15 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ingest.catalogue.sqlite import SessionRecord
+from ingest.catalogue.records import SessionRecord
 from ingest.errors import ExecutorError
-from ingest.execution.backends import BatchError
-from ingest.execution.batch import BUDGET, BatchFile, BatchResult
+from ingest.execution.batch import BatchFile, BatchResult
+from ingest.execution.protocol import BatchError
 from ingest.paths import display_path
 from ingest.publisher import SnapshotPublisher
 from ingest.recorder import OutcomeRecorder
@@ -151,9 +151,9 @@ class BatchScheduler:
         self._exhausted = len(pending) < PAGE
         if pending:
             self._after = pending[-1].n
-        known = {}
+        known: Mapping[bytes, frozenset[tuple[int, int]]] = {}
         if self._record.request.skip_existing:
-            known = await catalogue.known([file.path for file in pending])
+            known = await catalogue.fingerprints([file.path for file in pending])
         self._page.extend(
             BatchFile(file.n, file.path, known.get(file.path, frozenset())) for file in pending
         )
@@ -177,7 +177,7 @@ class BatchScheduler:
     ) -> None:
         try:
             with slot:
-                result = await self._resources.backend.do(self._root, batch)
+                result = await self._resources.backend.run(self._root, batch)
             not_begun = batch[result.finished :]
             self._page.extendleft(reversed(not_begun))
             self._adapt_size(result, whole=not not_begun)
@@ -209,10 +209,11 @@ class BatchScheduler:
             self._recording.discard(key)
 
     def _adapt_size(self, result: BatchResult, *, whole: bool) -> None:
+        backend = self._resources.backend
         if not whole:
             self._batch_files = max(1, result.finished)
-        elif result.seconds < BUDGET / 2 and result.finished == self._batch_files:
-            self._batch_files = min(2 * self._batch_files, self._resources.backend.batch_files)
+        elif result.seconds < backend.batch_seconds / 2 and result.finished == self._batch_files:
+            self._batch_files = min(2 * self._batch_files, backend.batch_files)
 
 
 async def _first(futures: Iterable[asyncio.Future[Any]]) -> None:

@@ -11,7 +11,8 @@ import time
 from weakref import WeakValueDictionary
 
 from ingest.active import ActiveSessions
-from ingest.catalogue.sqlite import Catalogue, SessionRecord
+from ingest.catalogue.protocol import Catalogue
+from ingest.catalogue.records import SessionRecord
 from ingest.errors import InvalidRequestError, TooManySessionsError
 from ingest.queries import SessionQueries
 from ingest.request import IngestRequest

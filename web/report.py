@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 
 from ingest import report
-from ingest.catalogue.sqlite import OutcomeRecord
+from ingest.outcome import OutcomeRecord
 from sse import escape_line_breaks
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(

@@ -1,21 +1,27 @@
-"""The catalogue: what was found, what became of each file, and the sessions themselves."""
+"""
+The catalogue in one SQLite file; see `ingest.catalogue.protocol` for what its methods promise.
+
+Every method is one transaction in a thread of `Database`. A file's row has one key for `found` and
+`outcomes` (see FILES); errors are rows of their own, numbered in each session, that point to it.
+"""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from ingest.catalogue import migrations
 from ingest.catalogue import retention as pruning
 from ingest.catalogue.database import Database
+from ingest.catalogue.records import PendingFile, SessionRecord
+from ingest.discovery import identities
 from ingest.errors import NotFoundError
-from ingest.outcome import Row
+from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
@@ -41,46 +47,11 @@ and a SQLite before 3.32 takes no more than 999 parameters.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """A session as it stands in the catalogue; all its paths are below `root`."""
-
-    number: int
-    id: str
-    request: IngestRequest
-    root: bytes
-    directory: bytes
-    started: float
-    status: Status
-    cancelled: bool
-    last_event_id: str | None
-    snapshot: bytes | None
+OUTCOME_COLUMNS = ", ".join(OutcomeRecord._fields[2:])
+"""Columns of `outcomes` but for the key: the fields of a record after its number and path."""
 
 
-class OutcomeRecord(NamedTuple):
-    """What was recorded of a file; `modified` is in nanoseconds, the last two are JSON."""
-
-    n: int
-    path: bytes
-    status: str
-    error: str | None
-    size: int | None
-    modified: int | None
-    sha256: str | None
-    media_type: str | None
-    metadata: str | None
-    counters: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PendingFile:
-    """A file to be processed: its number in the session and its path below the root."""
-
-    n: int
-    path: bytes
-
-
-class Catalogue:
+class SQLiteCatalogue:
     """
     The SQLite file of sessions and outcomes.
 
@@ -91,10 +62,9 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         self._database = Database(path, migrations.load())
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that the open catalogue consists of."""
-        return self._database.files
+    def own_files(self) -> frozenset[tuple[int, int]]:
+        """Return device and inode of the database and the files beside it."""
+        return identities(self._database.files)
 
     async def open(self) -> None:
         """Open the database for this process alone; see `Database.open`."""
@@ -161,12 +131,12 @@ class Catalogue:
         base = number * FILES + first
 
         def work(connection: sqlite3.Connection) -> None:
-            _insert(connection, "found", list(enumerate(paths, base)))
+            _insert(connection, "found (key, path)", list(enumerate(paths, base)))
 
         await self._database.write(work)
 
-    async def unknown(self, number: int, paths: Sequence[bytes]) -> list[bytes]:
-        """Keep those of `paths` that this session has not found yet."""
+    async def new_paths(self, number: int, paths: Sequence[bytes]) -> list[bytes]:
+        """Return those of `paths` that this session has not found yet."""
         low, high = _range(number)
 
         def work(connection: sqlite3.Connection) -> list[bytes]:
@@ -179,7 +149,7 @@ class Catalogue:
 
         return await self._database.read(work)
 
-    async def add_failed_of(
+    async def add_failed_files(
         self, number: int, session_id: str, after: int, limit: int | None
     ) -> int:
         """
@@ -252,7 +222,7 @@ class Catalogue:
 
         return await self._database.read(work)
 
-    async def known(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
+    async def fingerprints(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
         """Return for each path the size and modification time (ns) with which it was last done."""
 
         def work(connection: sqlite3.Connection) -> dict[bytes, frozenset[tuple[int, int]]]:
@@ -269,7 +239,7 @@ class Catalogue:
         return await self._database.read(work)
 
     async def record(
-        self, number: int, outcomes: Sequence[Row], failed: Sequence[int], moment: float
+        self, number: int, outcomes: Sequence[OutcomeRecord], failed: Sequence[int], moment: float
     ) -> int:
         """
         Record a batch: its outcomes, and the numbers of the files that failed.
@@ -280,7 +250,8 @@ class Catalogue:
         base = number * FILES
 
         def work(connection: sqlite3.Connection) -> int:
-            _insert(connection, "outcomes", [(base + n, *rest) for n, *rest in outcomes])
+            rows = [(base + n, *fields) for n, _, *fields in outcomes]
+            _insert(connection, f"outcomes (key, {OUTCOME_COLUMNS})", rows)
             if not failed:
                 return 0
             first = _last_error(connection, number) + 1
@@ -346,8 +317,7 @@ class Catalogue:
 
         def work(connection: sqlite3.Connection) -> list[OutcomeRecord]:
             rows = connection.execute(
-                "SELECT key - ?, path, status, error, size, modified, sha256, media_type,"
-                " metadata, counters FROM outcomes JOIN found USING (key)"
+                f"SELECT key - ?, path, {OUTCOME_COLUMNS} FROM outcomes JOIN found USING (key)"
                 " WHERE key > ? AND key <= ? ORDER BY key LIMIT ?",
                 (low, low + after, high, limit),
             )

@@ -12,11 +12,11 @@ from ingest.builtin.process_file import process_file
 from ingest.errors import SettingsError
 from ingest.execution.backends import (
     AHEAD,
-    Backend,
     EventLoopBackend,
     ExecutorBackend,
     ThreadBackend,
 )
+from ingest.execution.protocol import Backend
 from ingest.outcome import AsyncProcessor, Processor, is_async
 from ingest.settings import Settings
 from ingest.workers.pool import PoolError, WorkerPool
@@ -64,7 +64,6 @@ async def select_backend(
     if is_async(chosen):
         return EventLoopBackend(chosen, settings.workers, settings.file_timeout, threads)  # type: ignore[arg-type]
     if executor is not None:
-        # What waits in it, unlike in a pool of our own, may be taken for what runs too long.
         return ExecutorBackend(executor, chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
     pool = await _workers(settings, chosen, named=chosen is not process, cleanup=cleanup)
     if pool is not None:
@@ -75,9 +74,9 @@ async def select_backend(
         "service",
         chosen,
     )
-    work = ThreadBackend(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
-    cleanup.callback(work.close)
-    return work
+    backend = ThreadBackend(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
+    cleanup.callback(backend.close)
+    return backend
 
 
 def load(name: str) -> Processor | AsyncProcessor:

@@ -11,7 +11,7 @@ import pytest
 
 from ingest import queries
 from ingest.catalogue.database import Database
-from ingest.catalogue.sqlite import Catalogue
+from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import (
     CatalogueError,
     ForbiddenError,
@@ -156,15 +156,15 @@ async def test_client_that_goes_away_and_repeats_its_key_starts_one_session(
     caplog.set_level(logging.INFO, "ingest")
     fill(root, ["a"])
     recorded_first, go_on = asyncio.Event(), asyncio.Event()
-    add_session = Catalogue.add_session
+    add_session = SQLiteCatalogue.add_session
 
-    async def held(catalogue: Catalogue, *args: Any) -> Any:
+    async def held(catalogue: SQLiteCatalogue, *args: Any) -> Any:
         stored = await add_session(catalogue, *args)
         recorded_first.set()
         await go_on.wait()
         return stored
 
-    monkeypatch.setattr(Catalogue, "add_session", held)
+    monkeypatch.setattr(SQLiteCatalogue, "add_session", held)
 
     async with opened(settings(root), process=succeed) as (store, watcher):
         leaving = asyncio.create_task(store.start(EVERY, "key"))
@@ -242,12 +242,12 @@ async def test_retry_that_is_interrupted_takes_each_failed_file_once(
     """Found in pieces, the files go on from where the last one ended, up to the limit."""
     monkeypatch.setattr("ingest.catalogue.sqlite.PIECE", 3)
     fill(root, [f"bad{n}" for n in range(10)])
-    add_failed_of = Catalogue.add_failed_of
+    add_failed_files = SQLiteCatalogue.add_failed_files
     pieces: list[int] = []
     third = asyncio.Event()
 
-    async def hang_at_the_third(catalogue: Catalogue, *args: Any) -> int:
-        pieces.append(await add_failed_of(catalogue, *args))
+    async def hang_at_the_third(catalogue: SQLiteCatalogue, *args: Any) -> int:
+        pieces.append(await add_failed_files(catalogue, *args))
         if len(pieces) == 3:
             third.set()
             await asyncio.Event().wait()
@@ -255,7 +255,7 @@ async def test_retry_that_is_interrupted_takes_each_failed_file_once(
 
     async with opened(settings(root), process=fail_if_bad) as (store, watcher):
         first, _ = await session_of(store, watcher)
-        monkeypatch.setattr(Catalogue, "add_failed_of", hang_at_the_third)
+        monkeypatch.setattr(SQLiteCatalogue, "add_failed_files", hang_at_the_third)
         retry = await store.start(IngestRequest(retry_of=first, max_files=8))
         await third.wait()
         assert watcher.newest(retry)["total_files"] == 6
@@ -423,13 +423,13 @@ async def test_directory_that_vanishes_before_it_is_read_ends_the_session(
 ) -> None:
     """The job as a whole cannot go on, and `error` says why."""
     (root / "sub").mkdir()
-    add_session = Catalogue.add_session
+    add_session = SQLiteCatalogue.add_session
 
-    async def vanish(catalogue: Catalogue, *args: Any) -> Any:
+    async def vanish(catalogue: SQLiteCatalogue, *args: Any) -> Any:
         (root / "sub").rmdir()
         return await add_session(catalogue, *args)
 
-    monkeypatch.setattr(Catalogue, "add_session", vanish)
+    monkeypatch.setattr(SQLiteCatalogue, "add_session", vanish)
 
     async with opened(settings(root), process=succeed) as (store, watcher):
         _, end = await session_of(store, watcher, directory="sub")
@@ -543,15 +543,15 @@ async def test_cancellation_while_a_session_is_taken_up_again_is_honoured(
     fill(root, ["a"])
     full = fail_writes(monkeypatch)
     restoring, go_on = asyncio.Event(), asyncio.Event()
-    restore = Catalogue.restore
+    restore = SQLiteCatalogue.restore
 
-    async def held(catalogue: Catalogue, stored: Any) -> Any:
+    async def held(catalogue: SQLiteCatalogue, stored: Any) -> Any:
         session = await restore(catalogue, stored)
         restoring.set()
         await go_on.wait()
         return session
 
-    monkeypatch.setattr(Catalogue, "restore", held)
+    monkeypatch.setattr(SQLiteCatalogue, "restore", held)
 
     gate = Gate()
     async with opened(settings(root), process=gate) as (store, watcher):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.catalogue.sqlite import OutcomeRecord
+from ingest.outcome import OutcomeRecord
 from ingest.report import FIELDS, csv_header, csv_rows, ndjson
 
 DONE = OutcomeRecord(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ingest import scheduler as scheduler_module
-from ingest.catalogue.sqlite import Catalogue
+from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.discovery import Chunk, discover
 from ingest.errors import CatalogueError, ExecutorError, NotFoundError
-from ingest.execution.backends import BatchError
 from ingest.execution.batch import BatchFile, BatchResult, run_batch
+from ingest.execution.protocol import BatchError
 from ingest.manager import SessionManager
 from ingest.request import IngestRequest
 from ingest.settings import Settings
@@ -54,12 +54,14 @@ def bad_below_bad(path: Path) -> dict[str, str]:
 class Hand:
     """Work done by the test's hand: batches of `batch_files`, `concurrency` at once."""
 
+    batch_seconds = 10.0
+
     def __init__(self, concurrency: int = 1, batch_files: int = 8) -> None:
         self.concurrency = concurrency
         self.batch_files = batch_files
         self.batches: list[Sequence[BatchFile]] = []
 
-    async def do(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
+    async def run(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
         self.batches.append(items)
         return await self.answer(root, items)
 
@@ -106,9 +108,9 @@ def test_file_that_changed_since_it_was_found_is_one_error(
     """A file that vanished or became a FIFO is an error, is not opened, and the rest go on."""
     fill(root, ["a", "gone", "fifo", "z"])
     opened_files: list[str] = []
-    pending = Catalogue.pending
+    pending = SQLiteCatalogue.pending
 
-    async def change(catalogue: Catalogue, *args: int) -> Any:
+    async def change(catalogue: SQLiteCatalogue, *args: int) -> Any:
         if (root / "gone").exists():
             (root / "gone").unlink()
             (root / "fifo").unlink()
@@ -118,7 +120,7 @@ def test_file_that_changed_since_it_was_found_is_one_error(
     def process(path: Path) -> None:
         opened_files.append(path.name)
 
-    monkeypatch.setattr(Catalogue, "pending", change)
+    monkeypatch.setattr(SQLiteCatalogue, "pending", change)
 
     async def main() -> None:
         async with opened(settings, process=process) as (store, watcher):
@@ -182,9 +184,9 @@ async def test_batch_lost_while_a_page_is_read_is_tried_again(
             return await super().answer(root, items)
 
     reading = asyncio.Event()
-    pending = Catalogue.pending
+    pending = SQLiteCatalogue.pending
 
-    async def read(catalogue: Catalogue, number: int, after: int, limit: int) -> Any:
+    async def read(catalogue: SQLiteCatalogue, number: int, after: int, limit: int) -> Any:
         found = await pending(catalogue, number, after, limit)
         if after:
             reading.set()
@@ -193,7 +195,7 @@ async def test_batch_lost_while_a_page_is_read_is_tried_again(
 
     fill(root, names(8))
     work = Lost(concurrency=2)
-    monkeypatch.setattr(Catalogue, "pending", read)
+    monkeypatch.setattr(SQLiteCatalogue, "pending", read)
     monkeypatch.setattr(scheduler_module, "PAGE", 8)
 
     async with opened(settings, backend=work) as (store, watcher):
@@ -206,15 +208,15 @@ async def test_batches_wait_where_the_catalogue_is_slow(
 ) -> None:
     """What is done and not yet recorded is bounded, however slow the disk."""
     allowed = asyncio.Event()
-    record = Catalogue.record
+    record = SQLiteCatalogue.record
 
-    async def slow(catalogue: Catalogue, *args: Any) -> int:
+    async def slow(catalogue: SQLiteCatalogue, *args: Any) -> int:
         await allowed.wait()
         return await record(catalogue, *args)
 
     fill(root, names(100))
     work = Hand(batch_files=1)
-    monkeypatch.setattr(Catalogue, "record", slow)
+    monkeypatch.setattr(SQLiteCatalogue, "record", slow)
 
     async with opened(settings, backend=work) as (store, watcher):
         session_id = await store.start(EVERY)
@@ -445,15 +447,15 @@ async def test_wish_to_cancel_outlives_the_server(settings: Settings, root: Path
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch, *calls: int) -> list[int]:
     """Make chosen calls of the catalogue's `record` find the disk full; return the list of all."""
     made: list[int] = []
-    record = Catalogue.record
+    record = SQLiteCatalogue.record
 
-    async def fail(catalogue: Catalogue, *args: Any) -> int:
+    async def fail(catalogue: SQLiteCatalogue, *args: Any) -> int:
         made.append(len(made) + 1)
         if made[-1] in calls:
             raise CatalogueError("the disk is full")
         return await record(catalogue, *args)
 
-    monkeypatch.setattr(Catalogue, "record", fail)
+    monkeypatch.setattr(SQLiteCatalogue, "record", fail)
     return made
 
 

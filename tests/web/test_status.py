@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingest.catalogue.sqlite import SessionRecord
+from ingest.catalogue.records import SessionRecord
 from ingest.manager import SessionManager
 from tests.support.client import API, Gate, serving
 from tests.support.running import run, settle

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.catalogue import migrations
 from ingest.catalogue.database import Database
-from ingest.catalogue.sqlite import Catalogue
+from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import CatalogueError
 
 FIRST = "CREATE TABLE t (x)"
@@ -101,7 +101,7 @@ async def test_database_of_version_1_opens(path: Path) -> None:
         "INSERT INTO sessions (id, request, root, directory, started, status, ended, snapshot)"
         " VALUES ('s', '{}', x'2f', x'2e', 1.0, 'completed', 2.0, '{}')",
     )
-    catalogue = Catalogue(path)
+    catalogue = SQLiteCatalogue(path)
     await catalogue.open()
     try:
         assert [session.id for session in await catalogue.newest(10)] == ["s"]

@@ -20,7 +20,7 @@ from ingest.execution.batch import (
     look,
     run_batch,
 )
-from ingest.outcome import Outcome
+from ingest.outcome import Outcome, OutcomeRecord
 from tests.support.ingest import fill
 
 
@@ -41,8 +41,8 @@ def items(*names: bytes) -> list[BatchFile]:
     return [BatchFile(n, name) for n, name in enumerate(names, 11)]
 
 
-def test_outcomes_are_in_the_order_of_the_catalogues_columns(root: Path) -> None:
-    """Number, status, error, size, time, hash, type, metadata, counters; and sums beside."""
+def test_outcome_has_every_field_of_its_record(root: Path) -> None:
+    """What is known of the file and what its processor returned; and the sums of the batch."""
     size, modified = fingerprint((root / "a").stat())
 
     def process(path: Path) -> Outcome:
@@ -51,7 +51,7 @@ def test_outcomes_are_in_the_order_of_the_catalogues_columns(root: Path) -> None
     report = run_batch(process, str(root), items(b"a", b"b"), 9.0)
     counters = {"bytes": 1, "metadata_extracted": 1, "pages": 2}
     *columns, metadata, counted = report.outcomes[0]
-    assert columns == [11, "done", None, size, modified, "0f", "text/plain"]
+    assert columns == [11, b"a", "done", None, size, modified, "0f", "text/plain"]
     assert (metadata, orjson.loads(counted or "")) == ('{"x":1}', counters)
     assert report.counters == {"bytes": 2, "metadata_extracted": 2, "pages": 4}
     assert (report.finished, report.done, report.skipped, report.failed) == (2, 2, 0, [])
@@ -74,7 +74,7 @@ def test_file_known_by_size_and_time_is_skipped(root: Path) -> None:
     known = [(size, modified), (size + 1, modified), (size, modified + 1)]
     batch = [BatchFile(n, b"a", frozenset({pair})) for n, pair in enumerate(known)]
     report = run_batch(lambda _: None, str(root), batch, 9.0)
-    assert [row[1] for row in report.outcomes] == ["skipped", "done", "done"]
+    assert [row[2] for row in report.outcomes] == ["skipped", "done", "done"]
     assert (report.skipped, report.counters["bytes"]) == (1, 2)
 
 
@@ -91,7 +91,7 @@ def test_link_fifo_folder_and_nothing_are_errors_unopened(root: Path) -> None:
         "a folder, not a file; ingest it in a session of its own",
         "No such file or directory",
     ]
-    assert [row[3] for row in report.outcomes] == [None] * 4
+    assert [row[4] for row in report.outcomes] == [None] * 4
 
 
 @pytest.mark.parametrize("link", ["a", "a/b"])
@@ -137,7 +137,7 @@ def test_names_in_odd_bytes_and_255_of_them_are_processed(root: Path) -> None:
         return {"name": path.name, "content": path.read_bytes() == os.fsencode(path.name)}
 
     report = run_batch(process, str(root), items(*names), 9.0)
-    assert [orjson.loads(row[7] or "") for row in report.outcomes] == [
+    assert [orjson.loads(row[8] or "") for row in report.outcomes] == [
         {"name": name.decode("utf-8", "replace"), "content": True} for name in names
     ]
 
@@ -170,7 +170,7 @@ def test_time_beyond_64_bits_is_recorded_cut(
     far = os.stat_result([*status[:10]], {"st_mtime_ns": seconds * 10**9})
     monkeypatch.setattr("ingest.execution.batch.look", lambda *_: far)
     first = run_batch(lambda _: None, str(root), items(b"a"), 9.0)
-    ((_, what, _, size, modified, *_),) = first.outcomes
+    ((_, _, what, _, size, modified, *_),) = first.outcomes
     assert what == "done"
     assert size is not None
     assert modified is not None
@@ -225,7 +225,9 @@ def test_failure_is_a_report_of_one_error() -> None:
     """It is recorded as any other."""
     report = failure(BatchFile(7, b"x"), "died")
     assert (report.finished, report.failed) == (1, [(7, "died")])
-    assert report.outcomes == [(7, "error", "died", None, None, None, None, None, None)]
+    assert [OutcomeRecord._make(row) for row in report.outcomes] == [
+        OutcomeRecord(7, b"x", "error", "died")
+    ]
 
 
 def test_look_does_not_follow_a_link(root: Path) -> None:

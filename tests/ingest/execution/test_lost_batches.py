@@ -42,7 +42,7 @@ def test_batch_cancelled_by_its_executor_is_an_error() -> None:
     async def main() -> None:
         work = ExecutorBackend(Cancelling(), lambda _: None, 1, 1.0)
         with pytest.raises(ExecutorError, match="cancelled a batch"):
-            await work.do("/", [BatchFile(1, b"a")])
+            await work.run("/", [BatchFile(1, b"a")])
 
     asyncio.run(main())
 
@@ -60,7 +60,7 @@ def test_async_processor_that_ends_its_task_costs_its_file(
     async def main() -> str:
         with ThreadPoolExecutor(1) as threads:
             work = EventLoopBackend(process, 1, 30.0, threads)
-            return str((await work.do(str(tmp_path), [BatchFile(1, b"a")])).outcomes)
+            return str((await work.run(str(tmp_path), [BatchFile(1, b"a")])).outcomes)
 
     assert words in asyncio.run(main())
 

@@ -17,7 +17,7 @@ import pytest
 
 from ingest.builtin.process_file import process_file
 from ingest.errors import SettingsError
-from ingest.execution.backends import Backend, EventLoopBackend, ExecutorBackend
+from ingest.execution.backends import EventLoopBackend, ExecutorBackend
 from ingest.execution.select import load, select_backend
 from ingest.settings import Settings
 from ingest.workers.pool import WorkerPool
@@ -37,7 +37,7 @@ class NoPickle:
 async def made(settings: Settings, process: Any = None, executor: Any = None) -> AsyncIterator[Any]:
     async with contextlib.AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(1))
-        work: Backend = await select_backend(settings, process, executor, threads, stack)
+        work = await select_backend(settings, process, executor, threads, stack)
         yield work
 
 

@@ -1,0 +1,35 @@
+"""What a catalogue returns of sessions and their files."""
+
+from dataclasses import dataclass
+
+from ingest.request import IngestRequest
+from ingest.session import Status
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """
+    A session as recorded in the catalogue; all its paths are below `root`.
+
+    `started` is in seconds of Unix time. `last_event_id` and `snapshot` (JSON) are those of the
+    session's last frame, and None until it has ended.
+    """
+
+    number: int
+    id: str
+    request: IngestRequest
+    root: bytes
+    directory: bytes
+    started: float
+    status: Status
+    cancelled: bool
+    last_event_id: str | None
+    snapshot: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file to be processed: its number in the session and its path below the root."""
+
+    n: int
+    path: bytes

@@ -1,0 +1,44 @@
+"""
+The interface of a backend: what runs the batches of all sessions of one application.
+
+`BatchScheduler` is the caller. The implementations of the service are in
+`ingest.execution.backends`; any other one that passes `tests/ingest/execution/test_contract.py`
+can be given to `create_app`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ingest.errors import MessageError
+from ingest.execution.batch import BatchFile, BatchResult
+
+
+class BatchError(MessageError):
+    """A batch was lost as a whole; the text states how."""
+
+
+class Backend(Protocol):
+    """
+    Runs batches of files.
+
+    The scheduler runs `concurrency` batches at once, each of at most `batch_files` files, and aims
+    at batches that take `batch_seconds`.
+    """
+
+    concurrency: int
+    batch_files: int
+    batch_seconds: float
+
+    async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
+        """
+        Process `files`, or the first few of them, and return what became of these.
+
+        A batch whose caller is cancelled is not begun any more, if it waits.
+
+        Raises:
+            BatchError: the batch was lost; a file killed its worker, for example.
+            ExecutorError: no batch can be run any more.
+        """
+
+    async def check(self) -> None:
+        """Raise ExecutorError if no batch can be run."""
