@@ -6,7 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 
+from ingest.catalogue.protocol import Catalogue
 from ingest.errors import IngestError, InvalidRequestError
+from ingest.execution.protocol import Backend
 from ingest.outcome import AsyncProcessor, Processor
 from ingest.settings import Settings
 from sse.types import Headers, Receive, Scope, Send
@@ -17,7 +19,7 @@ from web.request import Request, clean_for_log, readings, with_slash
 from web.response import Response
 from web.routes import RETRY_AFTER
 from web.service import Service
-from web.sessions import LocalSessions
+from web.sessions import LocalSessions, Sessions
 from web.sign_in import sign_in
 
 logger = logging.getLogger("web")
@@ -114,6 +116,9 @@ def create_app(
     *,
     process: Processor | AsyncProcessor | None = None,
     executor: Executor | None = None,
+    catalogue: Catalogue | None = None,
+    backend: Backend | None = None,
+    sessions: Callable[[Settings], Sessions] | None = None,
 ) -> Application:
     """
     Return a new application.
@@ -125,9 +130,15 @@ def create_app(
             (run in `executor`) or async (run on the event loop).
         executor: runs a sync processor, instead of the pool of worker processes; the caller
             shuts it down.
+        catalogue: records sessions and outcomes, instead of SQLite at `settings.database`.
+        backend: runs batches of files; `process` and `executor` are then not used.
+        sessions: returns the sessions, instead of those of this process; the arguments before,
+            other than `settings`, are then not used.
 
     """
     given = Settings.from_env if settings is None else settings
     make_settings = given if callable(given) else lambda: given
-    make_sessions = partial(LocalSessions, process=process, executor=executor)
-    return Application(Lifecycle(make_settings, make_sessions))
+    local = partial(
+        LocalSessions, process=process, executor=executor, catalogue=catalogue, backend=backend
+    )
+    return Application(Lifecycle(make_settings, sessions or local))

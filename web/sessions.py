@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
-from ingest.catalogue.sqlite import OutcomeRecord
+from ingest.catalogue.protocol import Catalogue
 from ingest.errors import NotFoundError
+from ingest.execution.protocol import Backend
 from ingest.manager import SessionManager, SessionStatistics
-from ingest.outcome import AsyncProcessor, Processor
+from ingest.outcome import AsyncProcessor, OutcomeRecord, Processor
 from ingest.publisher import EncodedSnapshot
 from ingest.request import IngestRequest
 from ingest.session import FileError
@@ -75,10 +76,18 @@ class LocalSessions:
         *,
         process: Processor | AsyncProcessor | None = None,
         executor: Executor | None = None,
+        catalogue: Catalogue | None = None,
+        backend: Backend | None = None,
     ) -> None:
         self._channels: dict[str, Channel] = {}
         store = SessionManager(
-            settings, self._publish, self._forget, process=process, executor=executor
+            settings,
+            self._publish,
+            self._forget,
+            process=process,
+            executor=executor,
+            catalogue=catalogue,
+            backend=backend,
         )
         self._store = store
         self.open = store.open
