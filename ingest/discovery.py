@@ -113,9 +113,9 @@ def _enter(outer: int, name: bytes, flags: int) -> int:
     return inner
 
 
-def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
+def list_directories(root: Path, directory: bytes) -> tuple[int, list[dict[str, Any]]]:
     """
-    List the folders in `directory` by name, each with the number of files right in it.
+    Return the number of files right in `directory`, and its folders by name, each with its own.
 
     Raises:
         NotFoundError: the directory cannot be read any more.
@@ -124,10 +124,12 @@ def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
     prefix = "" if directory == b"." else os.fsdecode(directory) + "/"
     try:
         with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
-            folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+            present = list(entries)
     except OSError as error:
         raise NotFoundError(f"the directory cannot be read: {error.strerror}") from error
-    return [
+    folders = [entry for entry in present if _is_folder(entry)]
+    files = sum(_is_file(entry) for entry in present)
+    return files, [
         {
             "name": display_path(os.fsencode(folder.name)),
             "path": display_path(os.fsencode(prefix + folder.name)),
@@ -140,9 +142,16 @@ def list_directories(root: Path, directory: bytes) -> list[dict[str, Any]]:
 def _count_files(path: str) -> int:
     try:
         with os.scandir(path) as entries:
-            return sum(entry.is_file(follow_symlinks=False) for entry in entries)
+            return sum(map(_is_file, entries))
     except OSError:
         return 0
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -67,12 +67,14 @@ class SessionQueries:
         return self._pages(await self._number(session_id))
 
     async def directories(self, path: str) -> dict[str, Any]:
-        """Return the folders in `path`."""
+        """Return the folders in `path`, and how many files are right in it."""
         directory = await self.resolve(path)
-        folders = await self._in_thread(partial(list_directories, self._root_path, directory))
+        files, folders = await self._in_thread(
+            partial(list_directories, self._root_path, directory)
+        )
         below_root = Path(display_path(directory))
         parent = None if directory == b"." else str(below_root.parent)
-        return {"path": str(below_root), "parent": parent, "directories": folders}
+        return {"path": str(below_root), "parent": parent, "files": files, "directories": folders}
 
     async def resolve(self, path: str) -> bytes:
         """Return the directory that `path` names below the root; see `paths.resolve`."""

@@ -40,6 +40,12 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """What a terminal may obey, all but tab and line ends."""
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What makes a spreadsheet read a CSV file as UTF-8."""
+
+STATUSES = frozenset({"done", "skipped", "error"})
+
+
 def ndjson(rows: Sequence[OutcomeRecord]) -> bytes:
     """Write rows as lines of JSON, https://github.com/ndjson/ndjson-spec."""
     return b"".join(orjson.dumps(_record(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)

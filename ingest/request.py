@@ -11,6 +11,12 @@ from ingest.errors import InvalidRequestError
 PATTERN_LIMIT = 1000
 """Characters of a pattern: far more than people type, and short to match."""
 
+NAME_LIMIT = 200
+"""Characters of a session's name: it is in every snapshot."""
+
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates, which no page, log or terminal should get in a name."""
+
 MAX_FILES_LIMIT = 2**53
 """Up to here every reader of JSON takes the number for what it is."""
 
@@ -30,6 +36,7 @@ class IngestRequest:
     max_files: int | None = None
     retry_of: str | None = None
     skip_existing: bool = False
+    name: str | None = None
 
     def __post_init__(self) -> None:
         errors = {
@@ -41,6 +48,7 @@ class IngestRequest:
                 ("max_files", _check_max_files(self.max_files)),
                 ("retry_of", _check_retry_of(self.retry_of)),
                 ("skip_existing", _check_boolean(self.skip_existing)),
+                ("name", _check_name(self.name)),
             )
             if message
         }
@@ -72,6 +80,18 @@ class IngestRequest:
     def to_mapping(self) -> dict[str, Any]:
         """Return all fields by name."""
         return asdict(self)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "IngestRequest":
+        """Return a request that was recorded; ignore fields of a newer version."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in names})
+
+    def to_public(self) -> dict[str, Any]:
+        """Return the fields that a snapshot shows as `request`."""
+        public = self.to_mapping()
+        del public["name"]
+        return public
 
     def matcher(self) -> re.Pattern[str] | None:
         """Compile `pattern` for whole names; None takes every name."""
@@ -105,6 +125,18 @@ def _check_pattern(value: object) -> str | None:
 
 def _check_boolean(value: object) -> str | None:
     return None if isinstance(value, bool) else f"{_type(value)}; it has to be true or false"
+
+
+def _check_name(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return f"{_type(value)}; it has to be text, or null"
+    if len(value) > NAME_LIMIT:
+        return f"{len(value):,} characters; the limit is {NAME_LIMIT}"
+    if CONTROLS.search(value):
+        return "it has control characters; only printed text is taken"
+    return None
 
 
 def _check_max_files(value: object) -> str | None:

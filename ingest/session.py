@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypedDict
+from typing import Any, TypedDict
+
+from ingest.request import IngestRequest
 
 RECENT_ERRORS = 10
 """Errors in a snapshot; the rest are asked for by number."""
@@ -53,6 +55,8 @@ class Snapshot(TypedDict):
     """
 
     session_id: str
+    name: str | None
+    request: Mapping[str, Any]
     status: str
     progress: int
     total_files: int
@@ -106,6 +110,7 @@ class Session:
     error: str | None = None
     end_time: float | None = None
     changed_at: float | None = None
+    request: IngestRequest = field(default_factory=IngestRequest)
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
     _begun: tuple[float, int] | None = None
 
@@ -184,6 +189,8 @@ class Session:
         rate = self._rate(now)
         return {
             "session_id": self.id,
+            "name": self.request.name,
+            "request": self.request.to_public(),
             "status": str(self.status),
             "progress": self.progress,
             "total_files": self.total,

@@ -80,7 +80,7 @@ class SessionStarter:
             directory = await self._queries.resolve(request.directory)
         else:
             await self._check_retry(request.retry_of)
-        session = Session(secrets.token_urlsafe(12), time.time())
+        session = Session(secrets.token_urlsafe(12), time.time(), request=request)
         record = await self._catalogue.add_session(
             session.id, request, self._root, directory, session.start_time, key
         )

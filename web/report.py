@@ -13,11 +13,25 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
 """The formats, and what each is called in an answer."""
 
 
-async def written(pages: AsyncIterator[list[OutcomeRecord]], kind: str) -> AsyncIterator[bytes]:
-    """Write pages of records, a piece for each; `kind` is one of `MEDIA_TYPES`."""
+async def written(
+    pages: AsyncIterator[list[OutcomeRecord]],
+    kind: str,
+    *,
+    status: str | None = None,
+    byte_order_mark: bool = True,
+) -> AsyncIterator[bytes]:
+    """
+    Write pages of records, a piece for each; `kind` is one of `MEDIA_TYPES`.
+
+    With `status` only records of this status are written. CSV begins with a byte order mark, unless
+    `byte_order_mark` is false.
+    """
     if kind == "csv":
-        yield report.csv_header()
-    async for rows in pages:
+        yield (report.BYTE_ORDER_MARK if byte_order_mark else b"") + report.csv_header()
+    async for page in pages:
+        rows = [row for row in page if status is None or row.status == status]
+        if not rows:
+            continue
         if kind == "csv":
             yield report.csv_rows(rows)
         else:

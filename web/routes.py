@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import orjson
 
+from ingest.report import STATUSES
 from ingest.request import IngestRequest
 from sse import StreamRegistry, TooManyStreamsError
 from sse.types import Headers
@@ -208,11 +209,18 @@ class Routes:
             raise UnprocessableError(
                 "a parameter is wrong", fields={"format": f"{wanted!r}; it is csv or ndjson"}
             )
+        status = request.query.get("status")
+        if status is not None and status not in STATUSES:
+            raise UnprocessableError(
+                "a parameter is wrong",
+                fields={"status": f"{status!r}; it is one of {', '.join(sorted(STATUSES))}"},
+            )
+        mark = request.query.get("bom") != "0"
         pages = await self._sessions.report(session_id)
         name = f'attachment; filename="ingest-{session_id}.{wanted}"'
         return Response(
             200,
-            written(pages, wanted),
+            written(pages, wanted, status=status, byte_order_mark=mark),
             [
                 (b"content-type", MEDIA_TYPES[wanted].encode()),
                 (b"cache-control", b"no-store"),

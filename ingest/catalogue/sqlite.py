@@ -284,7 +284,7 @@ class SQLiteCatalogue:
         low, high = _range(stored.number)
 
         def work(connection: sqlite3.Connection) -> Session:
-            session = Session(stored.id, stored.started, stored.status)
+            session = Session(stored.id, stored.started, stored.status, request=stored.request)
             (session.total,) = connection.execute(
                 "SELECT count(*) FROM found WHERE key BETWEEN ? AND ?", (low, high)
             ).fetchone()
@@ -374,7 +374,7 @@ def _stored(
     return SessionRecord(
         number,
         id_,
-        IngestRequest(**orjson.loads(request)),
+        IngestRequest.from_stored(orjson.loads(request)),
         root,
         directory,
         started,

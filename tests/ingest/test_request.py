@@ -44,6 +44,21 @@ def test_all_wrong_fields_are_named_at_once() -> None:
     assert set(told.value.fields) == {*BAD, "colour"}
 
 
+@pytest.mark.parametrize("name", [7, "x" * 201, "two\nlines", "\x1b[31m", "\x85", "\ud800"])
+def test_name_that_cannot_be_shown_is_refused(name: Any) -> None:
+    """It stands in logs, terminals and pages; letters of any script and pictures are fine."""
+    with pytest.raises(InvalidRequestError) as refused:
+        IngestRequest(name=name)
+    assert list(refused.value.fields) == ["name"]
+    assert IngestRequest(name="x" * 200).name
+    assert IngestRequest(name="\u05e9\u05dc\u05d5\u05dd \U0001f468\u200d\U0001f469").name
+
+
+def test_recorded_field_of_a_newer_version_is_ignored() -> None:
+    """A catalogue is read by the version before, too."""
+    assert IngestRequest.from_stored({"pattern": "*.x", "later": 1}) == IngestRequest(pattern="*.x")
+
+
 def test_request_survives_its_way_through_the_catalogue() -> None:
     """What is written as JSON and read back is the same request."""
     request = IngestRequest(directory="a/\u00e9", pattern="*.x", max_files=2**53, retry_of="s")

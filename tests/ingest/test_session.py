@@ -27,8 +27,8 @@ def test_snapshot_has_the_documented_fields() -> None:
     """The keys and their order are those that clients were promised."""
     snapshot = session_of(1).snapshot(1001.0)
     assert " ".join(snapshot) == (
-        "session_id status progress total_files processed_files current_file stats errors error "
-        "files_per_second eta_seconds start_time end_time changed_at"
+        "session_id name request status progress total_files processed_files current_file stats "
+        "errors error files_per_second eta_seconds start_time end_time changed_at"
     )
     assert list(snapshot["stats"]) == [
         "done", "skipped_existing", "errors", "bytes", "metadata_extracted", "keywords_added",

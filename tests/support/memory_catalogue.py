@@ -159,7 +159,7 @@ class MemoryCatalogue:
 
     async def restore(self, record: SessionRecord) -> Session:
         entry = self._entries[record.number]
-        session = Session(record.id, record.started, record.status)
+        session = Session(record.id, record.started, record.status, request=record.request)
         counts = Counter(outcome.status for outcome in entry.outcomes.values())
         session.total = len(entry.found)
         session.done, session.skipped = counts["done"], counts["skipped"]

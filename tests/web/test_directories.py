@@ -31,6 +31,7 @@ def test_root_is_the_default(folder: Path) -> None:
     assert directories(folder).json == {
         "path": ".",
         "parent": None,
+        "files": 3,
         "directories": [
             {"name": "A", "path": "A", "files": 0},
             {"name": "b", "path": "b", "files": 1},
@@ -45,6 +46,7 @@ def test_folder_below_the_root(folder: Path, path: str) -> None:
     assert answer.json == {
         "path": "b",
         "parent": ".",
+        "files": 1,
         "directories": [{"name": "deep", "path": "b/deep", "files": 0}],
     }
 

@@ -9,9 +9,9 @@ from tests.support.client import API, Answer, Client, Gate, at_once, make_app, s
 from tests.support.running import run
 
 BODY_FIELDS = {
-    "session_id", "status", "progress", "total_files", "processed_files", "current_file", "stats",
-    "errors", "error", "files_per_second", "eta_seconds", "start_time", "end_time", "changed_at",
-    "status_url", "stream_url",
+    "session_id", "name", "request", "status", "progress", "total_files", "processed_files",
+    "current_file", "stats", "errors", "error", "files_per_second", "eta_seconds", "start_time",
+    "end_time", "changed_at", "status_url", "stream_url",
 }  # fmt: skip
 
 
@@ -26,6 +26,22 @@ async def test_process_answers_where_to_look(tmp_path: Path) -> None:
         assert snapshot["status_url"] == answer.header("location")
         assert snapshot["stream_url"] == f"{API}/stream/{snapshot['session_id']}"
         assert (await client.get(snapshot["status_url"])).status == 200
+
+
+async def test_snapshot_shows_what_was_asked_for(tmp_path: Path) -> None:
+    """In the answer to the start, in the stream, in the list and after a restart."""
+    async with serving(tmp_path) as client:
+        session_id = await client.start(pattern="*.txt", max_files=2, name="Lisbon \U0001f30d")
+        last = await client.finished(session_id)
+        assert last["name"] == "Lisbon \U0001f30d"
+        assert last["request"] == {
+            "directory": ".", "pattern": "*.txt", "recursive": True, "max_files": 2,
+            "retry_of": None, "skip_existing": False,
+        }  # fmt: skip
+        unnamed = await client.finished(await client.start())
+        assert unnamed["name"] is None
+    async with serving(tmp_path) as client:
+        assert (await client.get(f"{API}/status/{session_id}")).json["request"] == last["request"]
 
 
 async def test_process_takes_all_fields(tmp_path: Path) -> None:

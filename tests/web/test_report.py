@@ -62,7 +62,7 @@ def test_report_as_csv(tmp_path: Path, query: bytes, accept: str) -> None:
     """CSV is asked for by the query or the Accept header, the query being the stronger."""
     answer = report(tmp_path, query, accept=accept)
     assert answer.header("content-type") == "text/csv; charset=utf-8"
-    rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+    rows = list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"))))
     assert list(rows[0]) == FIELDS
     assert len(rows) == 4
     assert {orjson.loads(row["metadata"] or b"{}").get("name") for row in rows} == {
@@ -84,6 +84,28 @@ def test_report_in_another_format(tmp_path: Path, wanted: bytes) -> None:
     """A format that there is not is 422 and named."""
     answer = report(tmp_path, b"format=" + wanted)
     assert (answer.status, answer.bad_fields) == (422, ["format"])
+
+
+@pytest.mark.parametrize(("query", "begins"), [(b"", b"\xef\xbb\xbffile,"), (b"&bom=0", b"file,")])
+def test_csv_begins_with_a_byte_order_mark(tmp_path: Path, query: bytes, begins: bytes) -> None:
+    """A spreadsheet takes a file without one for the encoding of its system."""
+    assert report(tmp_path, b"format=csv" + query).body.startswith(begins)
+
+
+@pytest.mark.parametrize(("status", "files"), [("done", 3), ("error", 1), ("skipped", 0)])
+@pytest.mark.parametrize("wanted", ["ndjson", "csv"])
+def test_report_of_one_status(tmp_path: Path, status: str, files: int, wanted: str) -> None:
+    """Only those records are in it; a table without rows still names its columns."""
+    answer = report(tmp_path, f"format={wanted}&status={status}".encode())
+    lines = answer.body.decode().splitlines()
+    assert len(lines) == files + (wanted == "csv")
+    assert all(status in line for line in lines[wanted == "csv" :])
+
+
+def test_report_of_an_unknown_status(tmp_path: Path) -> None:
+    """A status that does not exist is named, not ignored."""
+    answer = report(tmp_path, b"status=failed")
+    assert (answer.status, answer.bad_fields) == (422, ["status"])
 
 
 async def test_report_of_a_running_session(tmp_path: Path) -> None:
