@@ -22,7 +22,7 @@ from typing import Any
 
 from ingest.active import ActiveSessions
 from ingest.catalogue.protocol import Catalogue
-from ingest.catalogue.records import SessionRecord
+from ingest.catalogue.records import ALL_SESSIONS, SessionFilter, SessionRecord
 from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import CatalogueError
 from ingest.execution.protocol import Backend
@@ -188,9 +188,11 @@ class SessionManager:
         """Return a session's record; raise NotFoundError if no session has this id."""
         return await self._opened().queries.session(session_id)
 
-    async def newest(self) -> list[SessionRecord]:
-        """Return the sessions started last, the newest first."""
-        return await self._opened().queries.newest()
+    async def newest(
+        self, wanted: SessionFilter = ALL_SESSIONS
+    ) -> tuple[list[SessionRecord], int | None]:
+        """Return a page of sessions, the newest first, and the number to begin the next before."""
+        return await self._opened().queries.newest(wanted)
 
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
         """Return a page of errors numbered above `n`, and how many errors there are."""

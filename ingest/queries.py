@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.active import ActiveSessions
-from ingest.catalogue.records import SessionRecord
+from ingest.catalogue.records import SessionFilter, SessionRecord
 from ingest.discovery import list_directories
 from ingest.errors import CatalogueError, NotFoundError
 from ingest.outcome import OutcomeRecord
@@ -54,9 +54,19 @@ class SessionQueries:
             )
         return record
 
-    async def newest(self) -> list[SessionRecord]:
-        """Return the sessions started last, the newest first."""
-        return await self._catalogue.newest(LISTED)
+    async def newest(self, wanted: SessionFilter) -> tuple[list[SessionRecord], int | None]:
+        """
+        Return a page of the sessions `wanted`, the newest first, and what to begin the next before.
+
+        The first page ends with all that run, whatever their age; they are on a later page again.
+        """
+        found = await self._catalogue.newest(LISTED + 1, wanted)
+        count, running = min(len(found), LISTED), list[SessionRecord]()
+        if wanted.before is None:
+            unfinished = await self._catalogue.unfinished()
+            count, running = _first_page(found, [*filter(wanted.takes, reversed(unfinished))])
+        following = found[count - 1].number if len(found) > count else None
+        return found[:count] + running, following
 
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
         """Return at most ERRORS_PAGE errors numbered above `n`, and how many errors there are."""
@@ -96,3 +106,15 @@ class SessionQueries:
         except RuntimeError as error:  # the threads are shut down
             raise CatalogueError("the catalogue is closed; the service is shutting down") from error
         return await done
+
+
+def _first_page(
+    found: list[SessionRecord], running: list[SessionRecord]
+) -> tuple[int, list[SessionRecord]]:
+    """Return how many of `found` are on the first page, and which of `running` follow them."""
+    for count in range(min(len(found), LISTED), 0, -1):
+        oldest = found[count - 1].number
+        older = [record for record in running if record.number < oldest]
+        if count + len(older) <= LISTED:
+            return count, older
+    return min(len(found), LISTED), []  # more run than are on a page

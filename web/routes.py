@@ -23,6 +23,7 @@ from web.guard import Guard
 from web.health import Health
 from web.long_poll import LongPoll, wait_seconds
 from web.metrics import Metrics
+from web.query import session_filter
 from web.report import MEDIA_TYPES, written
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
@@ -166,8 +167,9 @@ class Routes:
     async def _list(self, request: Request, _: str) -> Response:
         self._count_poll(request, one=False)
         self._polling.check_sunset(datetime.now(UTC))
-        snapshots = await self._sessions.newest()
-        return json(b'{"sessions":[' + b",".join(snapshots) + b"]}")
+        snapshots, following = await self._sessions.newest(session_filter(request.query))
+        cursor = b"null" if following is None else b'"%d"' % following
+        return json(b'{"sessions":[' + b",".join(snapshots) + b'],"next":' + cursor + b"}")
 
     async def _status(self, request: Request, session_id: str) -> Response:
         self._count_poll(request, one=True)

@@ -81,7 +81,8 @@ class Service:
     async def sessions(self) -> list[Snapshot]:
         """List the snapshots of the hundred sessions started last, the newest first."""
         running = await self._lifecycle.open()
-        return [orjson.loads(snapshot) for snapshot in await running.sessions.newest()]
+        snapshots, _ = await running.sessions.newest()
+        return [orjson.loads(snapshot) for snapshot in snapshots]
 
     async def errors_after(self, session_id: str, n: int) -> list[dict[str, Any]]:
         """

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from typing import Any, Protocol
 
 from ingest.catalogue.protocol import Catalogue
+from ingest.catalogue.records import ALL_SESSIONS, SessionFilter
 from ingest.errors import NotFoundError
 from ingest.execution.protocol import Backend
 from ingest.manager import SessionManager, SessionStatistics
@@ -45,8 +46,8 @@ class Sessions(Protocol):
     async def channel(self, session_id: str) -> Channel:
         """Return the channel of a session, which has its newest frame, and closed when it ended."""
 
-    async def newest(self) -> list[bytes]:
-        """List the snapshots of the sessions started last, the newest first."""
+    async def newest(self, wanted: SessionFilter = ALL_SESSIONS) -> tuple[list[bytes], int | None]:
+        """Return a page of snapshots, the newest first, and the number to begin the next before."""
 
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
         """Return errors numbered above `n`, at most 1000, and the number of all errors."""
@@ -121,17 +122,18 @@ class LocalSessions:
             raise NotFoundError(f"session {session_id!r} is in the catalogue, but does not run")
         return channel
 
-    async def newest(self) -> list[bytes]:
+    async def newest(self, wanted: SessionFilter = ALL_SESSIONS) -> tuple[list[bytes], int | None]:
         snapshots = []
         # One that ends while the catalogue is read has no snapshot there yet, and no channel then.
         before = dict(self._channels)
-        for stored in await self._store.newest():
+        records, following = await self._store.newest(wanted)
+        for stored in records:
             channel = self._channels.get(stored.id) or before.get(stored.id)
             if channel is not None and channel.newest is not None:
                 snapshots.append(channel.newest.data)
             elif stored.snapshot is not None:
                 snapshots.append(stored.snapshot)
-        return snapshots
+        return snapshots, following
 
     def _publish(self, session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
         channel = self._channels.get(session_id)

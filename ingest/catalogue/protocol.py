@@ -15,7 +15,7 @@ Guarantees of every implementation:
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ingest.catalogue.records import PendingFile, SessionRecord
+from ingest.catalogue.records import ALL_SESSIONS, PendingFile, SessionFilter, SessionRecord
 from ingest.outcome import OutcomeRecord
 from ingest.request import IngestRequest
 from ingest.session import FileError, Session, Status
@@ -61,8 +61,8 @@ class Catalogue(Protocol):
     async def unfinished(self) -> list[SessionRecord]:
         """Return the sessions that have not ended, the oldest first."""
 
-    async def newest(self, limit: int) -> list[SessionRecord]:
-        """Return the sessions started last, the newest first."""
+    async def newest(self, limit: int, wanted: SessionFilter = ALL_SESSIONS) -> list[SessionRecord]:
+        """Return the sessions started last of those `wanted`, the newest first."""
 
     async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
         """Record files as found, numbered from `first`."""

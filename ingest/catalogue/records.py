@@ -28,6 +28,30 @@ class SessionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """
+    Which sessions to list: those numbered below `before`, with `text` and in one of `statuses`.
+
+    `text` is looked for in the name and the directory, whatever its case. Empty `text` and empty
+    `statuses` take every session.
+    """
+
+    before: int | None = None
+    text: str = ""
+    statuses: frozenset[Status] = frozenset()
+
+    def takes(self, record: SessionRecord) -> bool:
+        """Return whether a session has the text and a status that are looked for."""
+        if self.statuses and record.status not in self.statuses:
+            return False
+        places = (record.request.name or "", record.request.directory)
+        return any(self.text.casefold() in place.casefold() for place in places)
+
+
+ALL_SESSIONS = SessionFilter()
+
+
+@dataclass(frozen=True, slots=True)
 class PendingFile:
     """A file to be processed: its number in the session and its path below the root."""
 

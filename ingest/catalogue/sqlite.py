@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import orjson
 from ingest.catalogue import migrations
 from ingest.catalogue import retention as pruning
 from ingest.catalogue.database import Database
-from ingest.catalogue.records import PendingFile, SessionRecord
+from ingest.catalogue.records import ALL_SESSIONS, PendingFile, SessionFilter, SessionRecord
 from ingest.discovery import identities
 from ingest.errors import NotFoundError
 from ingest.outcome import OutcomeRecord
@@ -46,6 +46,11 @@ global lock, row by row: beside one, a batch takes twice as long. More than thes
 and a SQLite before 3.32 takes no more than 999 parameters.
 """
 
+
+SESSION_COLUMNS = (
+    "number, id, request, root, directory, started, status, cancelled, last_event_id, snapshot"
+)
+"""Columns of `sessions` in the order of the fields of a SessionRecord."""
 
 OUTCOME_COLUMNS = ", ".join(OutcomeRecord._fields[2:])
 """Columns of `outcomes` but for the key: the fields of a record after its number and path."""
@@ -122,9 +127,20 @@ class SQLiteCatalogue:
         """List the sessions that have to go on, the oldest first."""
         return await self._sessions("status IN ('starting', 'processing') ORDER BY number")
 
-    async def newest(self, limit: int) -> list[SessionRecord]:
-        """List the sessions that were started last, the newest first."""
-        return await self._sessions("1 ORDER BY number DESC LIMIT ?", limit)
+    async def newest(self, limit: int, wanted: SessionFilter = ALL_SESSIONS) -> list[SessionRecord]:
+        """Return the sessions started last of those `wanted`, the newest first."""
+        before = FILES if wanted.before is None else wanted.before
+
+        def work(connection: sqlite3.Connection) -> list[SessionRecord]:
+            # Rows are read one by one, so that a page costs no more than the rows up to its end.
+            rows = connection.execute(
+                f"SELECT {SESSION_COLUMNS} FROM sessions WHERE number < ? ORDER BY number DESC",
+                (before,),
+            )
+            records = (_stored(*row) for row in rows)
+            return list(islice(filter(wanted.takes, records), limit))
+
+        return await self._database.read(work)
 
     async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
         """Record files as found, numbered from `first`."""
@@ -354,9 +370,7 @@ class SQLiteCatalogue:
     async def _sessions(self, clause: str, *values: object) -> list[SessionRecord]:
         def work(connection: sqlite3.Connection) -> list[SessionRecord]:
             rows = connection.execute(
-                "SELECT number, id, request, root, directory, started, status, cancelled,"
-                f" last_event_id, snapshot FROM sessions WHERE {clause}",
-                values,
+                f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {clause}", values
             )
             return [_stored(*row) for row in rows]
 

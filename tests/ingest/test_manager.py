@@ -89,7 +89,7 @@ async def test_session_goes_through_its_states(root: Path) -> None:
         assert (store.running, watcher.forgotten) == (0, [session_id])
         stored = await store.finished(session_id)
         assert stored.last_event_id == watcher.ids[session_id][-1]
-        assert [each.id for each in await store.newest()] == [session_id]
+        assert [each.id for each in (await store.newest())[0]] == [session_id]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ async def test_session_that_cannot_be_started_leaves_no_trace(
     async with opened(settings(root, max_sessions=1), process=succeed) as (store, watcher):
         with pytest.raises(error):
             await store.start(IngestRequest(**fields), "key")
-        assert await store.newest() == []
+        assert await store.newest() == ([], None)
         assert (await session_of(store, watcher))[1]["status"] == "completed"
 
 
@@ -177,7 +177,7 @@ async def test_client_that_goes_away_and_repeats_its_key_starts_one_session(
             await settle()
         go_on.set()
         assert (await watcher.end(await repeated))["status"] == "completed"
-        assert len(await store.newest()) == 1
+        assert len((await store.newest())[0]) == 1
         begun = [record for record in caplog.messages if record.endswith(": starting")]
         assert len(begun) == 1
 
@@ -202,7 +202,7 @@ async def test_repeated_key_gives_the_first_session(root: Path) -> None:
     async with opened(limited, process=gate) as (store, watcher):
         assert await store.start(EVERY, "key") == first
         assert watcher.frames == {}
-        assert len(await store.newest()) == 1
+        assert len((await store.newest())[0]) == 1
 
 
 async def test_key_of_another_request_is_refused(root: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from ingest.catalogue.records import PendingFile, SessionRecord
+from ingest.catalogue.records import ALL_SESSIONS, PendingFile, SessionFilter, SessionRecord
 from ingest.errors import CatalogueError, NotFoundError
 from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path
@@ -80,9 +80,11 @@ class MemoryCatalogue:
         records = [entry.record for entry in self._entries.values()]
         return [record for record in records if not record.status.terminal]
 
-    async def newest(self, limit: int) -> list[SessionRecord]:
+    async def newest(self, limit: int, wanted: SessionFilter = ALL_SESSIONS) -> list[SessionRecord]:
         await self.check()
-        return [entry.record for entry in list(self._entries.values())[::-1][:limit]]
+        records = [entry.record for entry in reversed(self._entries.values())]
+        before = self._number + 1 if wanted.before is None else wanted.before
+        return [each for each in records if each.number < before and wanted.takes(each)][:limit]
 
     async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
         await self.check()

@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingest.catalogue.records import SessionRecord
+from ingest.catalogue.records import SessionFilter, SessionRecord
 from ingest.manager import SessionManager
 from tests.support.client import API, Gate, serving
 from tests.support.running import run, settle
@@ -102,8 +102,10 @@ def test_session_that_ends_under_the_list_stays_in_it(
         async with serving(tmp_path, (gate := Gate()).process) as client:
             session_id = await client.start()
 
-            async def end_meanwhile(store: SessionManager) -> list[SessionRecord]:
-                read = await newest(store)
+            async def end_meanwhile(
+                store: SessionManager, wanted: SessionFilter
+            ) -> tuple[list[SessionRecord], int | None]:
+                read = await newest(store, wanted)
                 gate.open()
                 await client.finished(session_id)
                 while store.running:

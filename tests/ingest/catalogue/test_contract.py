@@ -8,6 +8,7 @@ from typing import TypeAlias
 import pytest
 
 from ingest.catalogue.protocol import Catalogue
+from ingest.catalogue.records import SessionFilter
 from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import CatalogueError, NotFoundError
 from ingest.outcome import OutcomeRecord
@@ -67,6 +68,32 @@ async def test_second_session_of_a_key_is_the_first(make: Make) -> None:
         assert (await add(catalogue, "four")).id == "four"
         newest = [stored.id for stored in await catalogue.newest(2)]
         assert newest == ["four", "three"]
+
+
+async def test_sessions_are_listed_by_page_text_and_status(make: Make) -> None:
+    """The text may be in the name or the directory, in any case and script."""
+    async with opened(make) as catalogue:
+        for n, request in enumerate(
+            (
+                IngestRequest(name="LISBON"),
+                IngestRequest(directory="lisbon/\u00c4"),
+                IngestRequest(),
+            )
+        ):
+            await catalogue.add_session(str(n), request, b"/root", b".", 1000.0, None)
+        first, second, third = reversed(await catalogue.newest(9))
+        await finish(catalogue, second, 2000.0)
+
+        async def found(wanted: SessionFilter, limit: int = 9) -> list[str]:
+            return [record.id for record in await catalogue.newest(limit, wanted)]
+
+        assert await found(SessionFilter(before=third.number), 1) == ["1"]
+        assert await found(SessionFilter(before=first.number)) == []
+        assert await found(SessionFilter(text="Lisbon")) == ["1", "0"]
+        assert await found(SessionFilter(text="\u00e4")) == ["1"]
+        assert await found(SessionFilter(statuses=frozenset({Status.STARTING}))) == ["2", "0"]
+        completed = SessionFilter(text="lis", statuses=frozenset({Status.COMPLETED}))
+        assert await found(completed) == ["1"]
 
 
 async def test_pending_files_are_those_without_an_outcome(make: Make) -> None:

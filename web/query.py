@@ -1,0 +1,35 @@
+"""Parameters of a query string, as the values that the sessions are asked with."""
+
+from collections.abc import Mapping
+
+from ingest.catalogue.records import SessionFilter
+from ingest.session import Status
+from web.errors import UnprocessableError
+
+NUMBER_DIGITS = 10
+"""Digits of a session's number at most."""
+
+
+def session_filter(query: Mapping[str, str]) -> SessionFilter:
+    """
+    Read `before`, `q` and `state` of a list of sessions; `state` may name several, with commas.
+
+    Raises:
+        UnprocessableError: naming each parameter that is wrong.
+    """
+    before, states = query.get("before"), query.get("state")
+    errors = {}
+    if before is not None and not _is_number(before):
+        errors["before"] = f"{before!r}; it has to be the `next` of another page"
+    named = [] if states is None else states.split(",")
+    if not set(named) <= set(Status):
+        errors["state"] = f"{states!r}; it is one or more of {', '.join(Status)}"
+    if errors:
+        raise UnprocessableError("a parameter is wrong", fields=errors)
+    return SessionFilter(
+        None if before is None else int(before), query.get("q", ""), frozenset(map(Status, named))
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS
