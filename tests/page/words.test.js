@@ -6,6 +6,7 @@ import { paths, randomKey } from "../../web/page/net/api.js";
 import { split, visible } from "../../web/page/state/names.js";
 import { say, text, units } from "../../web/page/strings.js";
 import { initialState, reduce, view } from "../../web/page/state/session_state.js";
+import { nameOf } from "../../web/page/state/session_name.js";
 import { snapshot } from "./fakes.js";
 
 const folder = new URL("../../web/page/", import.meta.url);
@@ -158,4 +159,20 @@ test("the live region announces a lost connection and its return once each", () 
     ["live", 12_000],
   ].map(([link, now]) => hear(link, now)?.split(".")[0]);
   assert.deepEqual(heard.filter(Boolean), ["Reconnecting", "Live"]);
+});
+
+test("a session is called by its name, else by what was asked for, else by its id", () => {
+  const request = { directory: "holiday", pattern: "*.jpg", retry_of: null };
+  assert.equal(nameOf("abcdefghij", { name: "Lisbon", request }), "Lisbon");
+  assert.equal(nameOf("abcdefghij", { name: null, request }), "holiday · *.jpg");
+  assert.equal(
+    nameOf("abcdefghij", { name: null, request: { ...request, directory: ".", pattern: "*" } }),
+    "All folders",
+  );
+  assert.equal(
+    nameOf("abcdefghij", { name: null, request: { ...request, retry_of: "123456789" } }),
+    "Retry of 12345678",
+  );
+  assert.equal(nameOf("abcdefghij", null), "Session abcdefgh");
+  assert.equal(nameOf("abcdefghij", {}), "Session abcdefgh");
 });

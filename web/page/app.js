@@ -2,7 +2,7 @@
 
 import { Connection } from "./net/connection.js";
 import { fillTexts, part, setText } from "./view/dom.js";
-import { labelOf, remember } from "./state/labels.js";
+import { remember } from "./state/labels.js";
 import { LagMeter } from "./state/lag.js";
 import { visible } from "./state/names.js";
 import { SessionList } from "./view/session_list.js";
@@ -90,10 +90,8 @@ class App {
 
   #watch(id, moved) {
     this.#form.hide();
-    const name = visible(labelOf(id) ?? say.sessionName(id));
     this.#view = new SessionView(
       id,
-      name,
       {
         fetch: observedFetch,
         follow,

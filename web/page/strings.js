@@ -180,6 +180,10 @@ export const say = {
   plot: (now, peak) => `Files per second over the session: now ${now}, at most ${peak}`,
   peak: (n) => `at most ${n} files per second`,
   aboutTime: (duration) => `about ${duration}`,
+  requestName: ({ directory, pattern, retry_of }) => {
+    if (retry_of) return RETRY + retry_of.slice(0, 8);
+    return [directory === "." ? say.root : directory, ...(pattern === "*" ? [] : [pattern])].join(" · ");
+  },
   sessionName: (id) => `${text.session} ${id.slice(0, 8)}`,
   retryName: (name) => (name.startsWith(RETRY) ? name : RETRY + name),
   startCount: (n) => `${text.start} · ${files(n)}`,

@@ -2,8 +2,7 @@
 
 import { requestJson, paths } from "../net/api.js";
 import { clone, part, setAttribute, setParts, setText } from "./dom.js";
-import { labelOf } from "../state/labels.js";
-import { visible } from "../state/names.js";
+import { nameOf } from "../state/session_name.js";
 import { countsOf, finished, phaseOf, supersedes } from "../state/session_state.js";
 import { phase as phaseWord, say, units } from "../strings.js";
 import { endIcon } from "./session_card.js";
@@ -110,7 +109,7 @@ export class SessionList {
     const counts = countsOf(snapshot);
     const total = counts.total || 1;
     const phase = phaseOf(snapshot);
-    setText(item.querySelector(".name"), visible(labelOf(id) ?? say.sessionName(id)));
+    setText(item.querySelector(".name"), nameOf(id, snapshot));
     if (snapshot.start_time)
       setText(item.querySelector(".when"), units.moment(new Date(snapshot.start_time), new Date()));
     const full = phase === "completed" && counts.total === 0;

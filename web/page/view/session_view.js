@@ -2,12 +2,13 @@
 
 import { LiveRegion } from "../state/live_region.js";
 import { requestJson, cancelSession, paths, randomKey, startSession } from "../net/api.js";
-import { clone, oncePerFrame, part } from "./dom.js";
+import { clone, oncePerFrame, part, setText } from "./dom.js";
 import { ErrorLoader } from "../net/error_loader.js";
 import { ErrorLog } from "../state/error_log.js";
 import { ErrorList } from "./error_list.js";
 import { RateHistory } from "../state/rate.js";
 import { ReportTable } from "./report_table.js";
+import { nameOf } from "../state/session_name.js";
 import { initialState, reduce, view } from "../state/session_state.js";
 import { SessionCard } from "./session_card.js";
 
@@ -36,11 +37,11 @@ export class SessionView {
   #request = oncePerFrame(() => this.#paint());
 
   /** `known` is a snapshot to show until the connection has a newer one, or null. */
-  constructor(id, name, page, known) {
+  constructor(id, page, known) {
     this.#id = id;
-    this.#name = name;
+    this.#name = nameOf(id, known);
     this.#page = page;
-    this.#state = initialState(id, name);
+    this.#state = initialState(id, this.#name);
     this.element = clone("t-session");
     this.#build();
     if (known !== null) this.#onSnapshot(known, false);
@@ -95,7 +96,16 @@ export class SessionView {
         Date.parse(snapshot.start_time ?? "") || undefined,
       );
     }
+    this.#rename(nameOf(this.#id, snapshot));
     this.#dispatch({ type: "snapshot", snapshot, lag });
+  }
+
+  /** Show the name that the first snapshot has. */
+  #rename(name) {
+    if (name === this.#name) return;
+    this.#name = name;
+    this.#state = Object.freeze({ ...this.#state, name });
+    setText(part(this.element, "name"), name);
   }
 
   /** Set the title at once, because a tab in the background paints no frames. */
