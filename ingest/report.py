@@ -43,7 +43,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What makes a spreadsheet read a CSV file as UTF-8."""
 
-STATUSES = frozenset({"done", "skipped", "error"})
+STATUSES = ("done", "skipped", "error")
 
 
 def ndjson(rows: Sequence[OutcomeRecord]) -> bytes:

@@ -1,6 +1,6 @@
 """Parameters of a query string, as the values that the sessions are asked with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ingest.catalogue.records import SessionFilter
 from ingest.session import Status
@@ -29,6 +29,20 @@ def session_filter(query: Mapping[str, str]) -> SessionFilter:
     return SessionFilter(
         None if before is None else int(before), query.get("q", ""), frozenset(map(Status, named))
     )
+
+
+def choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str | None:
+    """
+    Return a parameter that has to be one of `choices`, or None if it is not given.
+
+    Raises:
+        UnprocessableError: it is something else.
+    """
+    value = query.get(name)
+    if value is not None and value not in choices:
+        message = f"{value!r}; it is one of {', '.join(choices)}"
+        raise UnprocessableError("a parameter is wrong", fields={name: message})
+    return value
 
 
 def _is_number(text: str) -> bool:

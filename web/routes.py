@@ -23,7 +23,7 @@ from web.guard import Guard
 from web.health import Health
 from web.long_poll import LongPoll, wait_seconds
 from web.metrics import Metrics
-from web.query import session_filter
+from web.query import choice, session_filter
 from web.report import MEDIA_TYPES, written
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
@@ -211,13 +211,8 @@ class Routes:
             raise UnprocessableError(
                 "a parameter is wrong", fields={"format": f"{wanted!r}; it is csv or ndjson"}
             )
-        status = request.query.get("status")
-        if status is not None and status not in STATUSES:
-            raise UnprocessableError(
-                "a parameter is wrong",
-                fields={"status": f"{status!r}; it is one of {', '.join(sorted(STATUSES))}"},
-            )
-        mark = request.query.get("bom") != "0"
+        status = choice(request.query, "status", STATUSES)
+        mark = choice(request.query, "bom", ("0", "1")) != "0"
         pages = await self._sessions.report(session_id)
         name = f'attachment; filename="ingest-{session_id}.{wanted}"'
         return Response(

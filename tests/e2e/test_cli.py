@@ -88,7 +88,7 @@ def test_report_is_written_at_the_end(tmp_path: Path) -> None:
     """The file's name tells the format; `-` is the standard output, which has nothing else then."""
     files(tmp_path, 3)
     assert run(tmp_path, "--report", "found.csv").returncode == 0
-    rows = csv.DictReader(io.StringIO((tmp_path / "found.csv").read_text()))
+    rows = csv.DictReader(io.StringIO((tmp_path / "found.csv").read_text("utf-8-sig")))
     assert sorted((row["file"], row["status"]) for row in rows) == [
         (f"{n:02}.txt", "done") for n in range(3)
     ]

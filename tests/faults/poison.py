@@ -19,14 +19,14 @@ POISON: Mapping[str, str] = MappingProxyType(
         "segfault-2.bin": "SIGSEGV",
         "exit-1.bin": "exit status 3",
         "oom-1.bin": "SIGKILL",
-        "hang-1.bin": "longer than 3 s",
+        "hang-1.bin": "timed out after 3 s",
     }
 )
 
 ASYNC_POISON: Mapping[str, str] = MappingProxyType(
     {
-        "hang-1.bin": "longer than 3 s",
-        "deaf-1.bin": "longer than 3 s",
+        "hang-1.bin": "timed out after 3 s",
+        "deaf-1.bin": "timed out after 3 s",
         "cancel-1.bin": "cancelled",
         "exit-1.bin": "SystemExit",
     }

@@ -102,10 +102,11 @@ def test_report_of_one_status(tmp_path: Path, status: str, files: int, wanted: s
     assert all(status in line for line in lines[wanted == "csv" :])
 
 
-def test_report_of_an_unknown_status(tmp_path: Path) -> None:
-    """A status that does not exist is named, not ignored."""
-    answer = report(tmp_path, b"status=failed")
-    assert (answer.status, answer.bad_fields) == (422, ["status"])
+@pytest.mark.parametrize("query", [b"status=failed", b"status=", b"bom=no", b"bom="])
+def test_report_with_a_wrong_parameter(tmp_path: Path, query: bytes) -> None:
+    """A value that does not exist is named, not ignored."""
+    answer = report(tmp_path, query)
+    assert (answer.status, answer.bad_fields) == (422, [query.decode().partition("=")[0]])
 
 
 async def test_report_of_a_running_session(tmp_path: Path) -> None:
