@@ -61,12 +61,10 @@ class SessionQueries:
         The first page ends with all that run, whatever their age; they are on a later page again.
         """
         found = await self._catalogue.newest(LISTED + 1, wanted)
-        count, running = min(len(found), LISTED), list[SessionRecord]()
-        if wanted.before is None:
-            unfinished = await self._catalogue.unfinished()
-            count, running = _first_page(found, [*filter(wanted.takes, reversed(unfinished))])
+        running = await self._catalogue.unfinished() if wanted.before is None else []
+        count, older = _page(found, [*filter(wanted.takes, reversed(running))])
         following = found[count - 1].number if len(found) > count else None
-        return found[:count] + running, following
+        return found[:count] + older, following
 
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
         """Return at most ERRORS_PAGE errors numbered above `n`, and how many errors there are."""
@@ -108,10 +106,10 @@ class SessionQueries:
         return await done
 
 
-def _first_page(
+def _page(
     found: list[SessionRecord], running: list[SessionRecord]
 ) -> tuple[int, list[SessionRecord]]:
-    """Return how many of `found` are on the first page, and which of `running` follow them."""
+    """Return how many of `found` are on the page, and those of `running` that follow them."""
     for count in range(min(len(found), LISTED), 0, -1):
         oldest = found[count - 1].number
         older = [record for record in running if record.number < oldest]

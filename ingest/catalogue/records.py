@@ -1,4 +1,4 @@
-"""What a catalogue returns of sessions and their files."""
+"""What a catalogue is asked for, and what it returns of sessions and their files."""
 
 from dataclasses import dataclass
 
@@ -44,8 +44,9 @@ class SessionFilter:
         """Return whether a session has the text and a status that are looked for."""
         if self.statuses and record.status not in self.statuses:
             return False
+        text = self.text.casefold()
         places = (record.request.name or "", record.request.directory)
-        return any(self.text.casefold() in place.casefold() for place in places)
+        return any(text in place.casefold() for place in places)
 
 
 ALL_SESSIONS = SessionFilter()

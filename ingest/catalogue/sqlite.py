@@ -130,17 +130,8 @@ class SQLiteCatalogue:
     async def newest(self, limit: int, wanted: SessionFilter = ALL_SESSIONS) -> list[SessionRecord]:
         """Return the sessions started last of those `wanted`, the newest first."""
         before = FILES if wanted.before is None else wanted.before
-
-        def work(connection: sqlite3.Connection) -> list[SessionRecord]:
-            # Rows are read one by one, so that a page costs no more than the rows up to its end.
-            rows = connection.execute(
-                f"SELECT {SESSION_COLUMNS} FROM sessions WHERE number < ? ORDER BY number DESC",
-                (before,),
-            )
-            records = (_stored(*row) for row in rows)
-            return list(islice(filter(wanted.takes, records), limit))
-
-        return await self._database.read(work)
+        clause = "number < ? ORDER BY number DESC"
+        return await self._sessions(clause, before, wanted=wanted, limit=limit)
 
     async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
         """Record files as found, numbered from `first`."""
@@ -367,12 +358,20 @@ class SQLiteCatalogue:
         found = await self._sessions(clause, value)
         return found[0] if found else None
 
-    async def _sessions(self, clause: str, *values: object) -> list[SessionRecord]:
+    async def _sessions(
+        self,
+        clause: str,
+        *values: object,
+        wanted: SessionFilter = ALL_SESSIONS,
+        limit: int | None = None,
+    ) -> list[SessionRecord]:
         def work(connection: sqlite3.Connection) -> list[SessionRecord]:
+            # Rows are read one by one, so that a page costs no more than the rows up to its end.
             rows = connection.execute(
                 f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {clause}", values
             )
-            return [_stored(*row) for row in rows]
+            records = (_stored(*row) for row in rows)
+            return list(islice(filter(wanted.takes, records), limit))
 
         return await self._database.read(work)
 
