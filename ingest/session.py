@@ -111,8 +111,12 @@ class Session:
     end_time: float | None = None
     changed_at: float | None = None
     request: IngestRequest = field(default_factory=IngestRequest)
+    _public_request: Mapping[str, Any] = field(init=False)
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
     _begun: tuple[float, int] | None = None
+
+    def __post_init__(self) -> None:
+        self._public_request = self.request.to_public()
 
     @property
     def processed(self) -> int:
@@ -190,7 +194,7 @@ class Session:
         return {
             "session_id": self.id,
             "name": self.request.name,
-            "request": self.request.to_public(),
+            "request": self._public_request,
             "status": str(self.status),
             "progress": self.progress,
             "total_files": self.total,
