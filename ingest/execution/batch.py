@@ -117,18 +117,19 @@ class BatchResultBuilder:
         size, modified = fingerprint(status) if status else (None, None)
         self._add(OutcomeRecord(file.n, file.path, "error", message, size, modified))
 
-    def time_out(self, files: Sequence[BatchFile], timeout: float) -> bool:
+    def time_out(self, files: Sequence[Packed], timeout: float) -> bool:
         """
         Close the result with an error of the file that is being processed.
 
         Returns False, and does nothing, if that file began less than `timeout` seconds ago.
         """
         with self._lock:
-            current = files[len(self._rows) : len(self._rows) + 1]
-            if not current or time.monotonic() < self.last_change + timeout:
+            done = len(self._rows)
+            if done == len(files) or time.monotonic() < self.last_change + timeout:
                 return False
+            n, path, _ = files[done]
             message = f"timed out after {timeout:g} s"
-            self._append(OutcomeRecord(current[0].n, current[0].path, "error", message), {})
+            self._append(OutcomeRecord(n, path, "error", message), NO_COUNTERS)
             self._closed = True
             return True
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 
 from ingest.execution.batch import (
-    BatchFile,
     BatchResult,
     BatchResultBuilder,
     Packed,
@@ -41,10 +40,9 @@ def run_batch_in_time(
     # A daemon: a file that never returns must not keep the process from exiting.
     thread = threading.Thread(target=work, name="ingest-file", daemon=True)
     thread.start()
-    unpacked = [BatchFile(*packed) for packed in files]
     while thread.is_alive():
         thread.join(max(0.0, builder.last_change + timeout - time.monotonic()))
-        if thread.is_alive() and builder.time_out(unpacked, timeout):
+        if thread.is_alive() and builder.time_out(files, timeout):
             break
     if raised:
         raise raised[0]
