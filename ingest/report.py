@@ -24,26 +24,26 @@ FIELDS = (
     "counters",
 )
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA = re.compile(
+    r"[\t\r\n]"
+    r"|[\s;\ufeff\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+)
 """
-What makes a spreadsheet take a cell for a formula; the last four are the first four in full width.
+The start of a cell that a spreadsheet takes for a formula.
 
+The last four characters are the four before them in full width. Spaces, `;` and invisible
+characters in front are stripped by a spreadsheet, or taken for a separator.
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
-FORMULA = re.compile(
-    r"[\s;\ufeff\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060]+[=+\-@\uff1d\uff0b\uff0d\uff20]"
-)
-"""The same behind what a spreadsheet strips or takes for a separator: spaces, `;`, invisibles."""
-
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""What a terminal may obey, all but tab and line ends."""
-
+"""Control characters that a terminal may act on: all but tab and line ends."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What makes a spreadsheet read a CSV file as UTF-8."""
 
 STATUSES = ("done", "skipped", "error")
+"""What may have become of a file."""
 
 
 def ndjson(rows: Sequence[OutcomeRecord]) -> bytes:
@@ -108,6 +108,5 @@ def _cell(text: str | None) -> str | None:
     """Return the cell with an apostrophe before what a spreadsheet would run, and no controls."""
     if not text:
         return text
-    is_formula = text.startswith(FORMULA_STARTS) or FORMULA.match(text)
-    text = CONTROLS.sub("\ufffd", text)
-    return f"'{text}" if is_formula else text
+    clean = CONTROLS.sub("\ufffd", text)
+    return f"'{clean}" if FORMULA.match(text) else clean
