@@ -1,6 +1,6 @@
-"""Parameters of a query string, as the values that the sessions are asked with."""
+"""Reading the parameters of a query string."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from ingest.catalogue.records import SessionFilter
 from ingest.session import Status
@@ -19,7 +19,7 @@ def session_filter(query: Mapping[str, str]) -> SessionFilter:
     """
     before, states = query.get("before"), query.get("state")
     errors = {}
-    if before is not None and not _is_number(before):
+    if before is not None and not is_number(before, NUMBER_DIGITS):
         errors["before"] = f"{before!r}; it has to be the `next` of another page"
     named = [] if states is None else states.split(",")
     if not set(named) <= set(Status):
@@ -31,7 +31,7 @@ def session_filter(query: Mapping[str, str]) -> SessionFilter:
     )
 
 
-def choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str | None:
+def choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
     """
     Return a parameter that has to be one of `choices`, or None if it is not given.
 
@@ -45,5 +45,6 @@ def choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str |
     return value
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS
+def is_number(text: str, digits: int) -> bool:
+    """Return whether `text` is a whole number with at most `digits` digits."""
+    return text.isascii() and text.isdigit() and len(text) <= digits

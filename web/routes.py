@@ -23,7 +23,7 @@ from web.guard import Guard
 from web.health import Health
 from web.long_poll import LongPoll, wait_seconds
 from web.metrics import Metrics
-from web.query import choice, session_filter
+from web.query import choice, is_number, session_filter
 from web.report import MEDIA_TYPES, written
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
@@ -36,6 +36,9 @@ FILES = "/static"
 
 KEY_LIMIT = 255
 """Characters of an idempotency key: a UUID has 36."""
+
+ERROR_DIGITS = 15
+"""Digits of an error's number at most."""
 
 RETRY_AFTER = (b"retry-after", b"5")
 """Seconds after which something that is full may have room again."""
@@ -181,7 +184,7 @@ class Routes:
         return await self._polling.status(request, channel, wait)
 
     async def _errors(self, session_id: str, after: str) -> Response:
-        if not (after.isascii() and after.isdigit() and len(after) <= 15):
+        if not is_number(after, ERROR_DIGITS):
             raise UnprocessableError(
                 "a parameter is wrong",
                 fields={"errors_after": f"{after!r}; it has to be an error's number, or 0"},
@@ -203,14 +206,10 @@ class Routes:
             raise ClientGoneError from error
 
     async def _report(self, request: Request, session_id: str) -> Response:
-        wanted = request.query.get("format")
+        wanted = choice(request.query, "format", MEDIA_TYPES)
         if wanted is None:
             csv_first = request.quality("text/csv") > request.quality("application/x-ndjson")
             wanted = "csv" if csv_first else "ndjson"
-        if wanted not in MEDIA_TYPES:
-            raise UnprocessableError(
-                "a parameter is wrong", fields={"format": f"{wanted!r}; it is csv or ndjson"}
-            )
         status = choice(request.query, "status", STATUSES)
         mark = choice(request.query, "bom", ("0", "1")) != "0"
         pages = await self._sessions.report(session_id)
