@@ -22,7 +22,6 @@ export class SessionView {
   #id;
   #page;
   #state;
-  #name;
   #card;
   #errors;
   #report;
@@ -39,9 +38,8 @@ export class SessionView {
   /** `known` is a snapshot to show until the connection has a newer one, or null. */
   constructor(id, page, known) {
     this.#id = id;
-    this.#name = nameOf(id, known);
     this.#page = page;
-    this.#state = initialState(id, this.#name);
+    this.#state = initialState(id, nameOf(id, known));
     this.element = clone("t-session");
     this.#build();
     if (known !== null) this.#onSnapshot(known, false);
@@ -58,7 +56,7 @@ export class SessionView {
     const { element: root } = this;
     const load = (after) => requestJson(this.#page.fetch, paths.errors(this.#id, after));
     const timers = { setTimeout: (run, ms) => setTimeout(run, ms), clearTimeout: (timer) => clearTimeout(timer) };
-    this.#card = new SessionCard(part(root, "watch"), this.#id, this.#name);
+    this.#card = new SessionCard(part(root, "watch"), this.#id, this.#state.name);
     this.#loader = new ErrorLoader(this.#log, load, timers, this.#request);
     this.#errors = new ErrorList(part(root, "errors"), this.#log, this.#loader, this.#request, this.#page.detail);
     this.#report = new ReportTable(part(root, "report"), this.#id, this.#page.fetch, this.#page.detail);
@@ -100,10 +98,9 @@ export class SessionView {
     this.#dispatch({ type: "snapshot", snapshot, lag });
   }
 
-  /** Show the name that the first snapshot has. */
+  /** Show a name that only the snapshot has: that of a session started elsewhere. */
   #rename(name) {
-    if (name === this.#name) return;
-    this.#name = name;
+    if (name === this.#state.name) return;
     this.#state = Object.freeze({ ...this.#state, name });
     setText(part(this.element, "name"), name);
   }
@@ -150,7 +147,7 @@ export class SessionView {
     this.#retrying = true;
     await this.#act(async () => {
       const snapshot = await startSession(this.#page.fetch, { retry_of: this.#id }, this.#retryKey);
-      this.#page.retried(snapshot, this.#name);
+      this.#page.retried(snapshot, this.#state.name);
     });
     this.#retrying = false;
   }
