@@ -37,7 +37,8 @@ class Client:
         self._reads.set()
         self._gone = asyncio.Event()
 
-    async def send(self, message: Message) -> None:
+    async def wait_until_read(self) -> None:
+        """Wait until the client reads, and count who waits and who is interrupted."""
         self.waiting += 1
         try:
             await self._reads.wait()
@@ -46,6 +47,9 @@ class Client:
             raise
         finally:
             self.waiting -= 1
+
+    async def send(self, message: Message) -> None:
+        await self.wait_until_read()
         if not self._gone.is_set():
             self.sent.append(message)
             if self.complete:
@@ -127,14 +131,7 @@ class UvicornClient(Client):
             await super().send(message)
 
     async def drain(self) -> None:
-        self.waiting += 1
-        try:
-            await self._reads.wait()
-        except BaseException:
-            self.interrupted += 1
-            raise
-        finally:
-            self.waiting -= 1
+        await self.wait_until_read()
 
     @property
     def write_paused(self) -> bool:
