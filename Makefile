@@ -43,7 +43,8 @@ page: $(MODULES)/.installed
 
 # They mostly wait. One that fails on a machine busy with others gets one more try.
 e2e: $(VENV)/.test $(MODULES)/.installed
-	$(BIN)/python -m pytest -m e2e -n 3 --dist loadfile --reruns 1 -rR
+	$(BIN)/python -m pytest -m "e2e and not alone" -n 3 --dist loadfile --reruns 1 -rR
+	$(BIN)/python -m pytest -m alone --reruns 1 -rR
 
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults

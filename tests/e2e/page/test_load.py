@@ -10,7 +10,7 @@ from tests.e2e.page.conftest import OpenTabs
 from tests.support.browser import complete, count, longest_task
 from tests.support.page_server import Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 # Scrolls the list of errors from end to end and gives the numbers of all that came into view.
 READ_ERRORS = """
