@@ -2,7 +2,7 @@
 
 from ingest.builtin.process_file import process_file
 from ingest.errors import IngestError, SettingsError
-from ingest.outcome import Outcome
+from ingest.outcome import Outcome, ProcessingError
 from ingest.request import IngestRequest
 from ingest.session import Snapshot
 from ingest.settings import Settings
@@ -13,6 +13,7 @@ __all__ = [
     "IngestError",
     "IngestRequest",
     "Outcome",
+    "ProcessingError",
     "Settings",
     "SettingsError",
     "Snapshot",

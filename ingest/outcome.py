@@ -29,6 +29,11 @@ Far more than any file says of itself, and far less than the 1,000,000,000 bytes
 what it refuses ends the session. A batch, which is bounded by time, holds a few of them at most.
 """
 
+MESSAGE_LIMIT = 500
+"""Characters of an error's message or of a warning: ten errors travel in every snapshot."""
+
+CONTROLS = re.compile("[\x00-\x1f\x7f]+")
+
 STRICT = (
     orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
@@ -48,11 +53,25 @@ class Outcome:
 
     `metadata` is any mapping that JSON can hold: its `sha256` and `media_type`, where these are
     text, become columns of the report, the rest stands there under `metadata`. `counters` are
-    whole numbers that are added to the session's `stats`.
+    whole numbers that are added to the session's `stats`. `warning` is what is wrong with a file
+    that is done all the same; only its first 500 characters are recorded.
     """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
+    warning: str | None = None
+
+
+class ProcessingError(MessageError):
+    """
+    A processor raises this for a file that is an error, with what is known of the file.
+
+    The text is the error; `outcome` is recorded beside it, except for its counters.
+    """
+
+    def __init__(self, message: str, outcome: Outcome | None = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome or Outcome()
 
 
 Processor: TypeAlias = Callable[[Path], Outcome | Mapping[str, Any] | None]
@@ -65,7 +84,8 @@ class OutcomeRecord(NamedTuple):
 
     `n` and `path` are the file's number in its session and its path below the root. The other
     fields are columns of the catalogue and of the report. `status` is done, skipped or error;
-    `modified` is in nanoseconds; `metadata` and `counters` are JSON.
+    `modified` is in nanoseconds; `metadata` and `counters` are JSON; `warning` is what is wrong
+    with a file that is done all the same.
     """
 
     n: int
@@ -78,6 +98,7 @@ class OutcomeRecord(NamedTuple):
     media_type: str | None = None
     metadata: str | None = None
     counters: str | None = None
+    warning: str | None = None
 
 
 class ValidatedOutcome(NamedTuple):
@@ -87,6 +108,7 @@ class ValidatedOutcome(NamedTuple):
     media_type: str | None
     metadata: str
     counters: Mapping[str, int]
+    warning: str | None = None
 
 
 def check(returned: object, size: int) -> ValidatedOutcome:
@@ -97,7 +119,8 @@ def check(returned: object, size: int) -> ValidatedOutcome:
     the file's size, and 1 where there is metadata.
 
     Raises:
-        OutcomeError: what is to be recorded is not JSON, or a counter is not a whole number.
+        OutcomeError: what is to be recorded is not JSON, a counter is not a whole number, or the
+            warning is not text.
     """
     if returned is None:
         returned = Outcome()
@@ -116,17 +139,23 @@ def check(returned: object, size: int) -> ValidatedOutcome:
         returned = Outcome(returned)
     if not isinstance(returned.metadata, MAPPING) or not isinstance(returned.counters, MAPPING):
         raise OutcomeError("an Outcome's metadata and counters have to be mappings")
+    if not isinstance(returned.warning, str | None):
+        raise OutcomeError(f"an Outcome's warning is {_kind(returned.warning)}; it has to be text")
     metadata = dict(returned.metadata)
     sha256 = _lift(metadata, "sha256")
     media_type = _lift(metadata, "media_type")
     counters = {"bytes": size, "metadata_extracted": int(bool(metadata))}
     for name, value in returned.counters.items():
         counters[_counter_name(name)] = _counter_value(name, value)
-    return checked(sha256, media_type, metadata, counters)
+    return checked(sha256, media_type, metadata, counters, returned.warning)
 
 
 def checked(
-    sha256: str | None, media_type: str | None, metadata: dict[str, Any], counters: dict[str, int]
+    sha256: str | None,
+    media_type: str | None,
+    metadata: dict[str, Any],
+    counters: dict[str, int],
+    warning: str | None = None,
 ) -> ValidatedOutcome:
     """
     Encode what is known to be sound but for its metadata.
@@ -141,7 +170,18 @@ def checked(
             f"the processor's metadata is {length:,} characters of JSON; "
             f"the limit is {METADATA_LIMIT:,}"
         )
-    return ValidatedOutcome(sha256, media_type, encoded, counters)
+    warning = one_line(warning) if warning else None
+    return ValidatedOutcome(sha256, media_type, encoded, counters, warning)
+
+
+def known_of(error: BaseException, size: int) -> ValidatedOutcome | None:
+    """Return what is to be recorded of a file beside its error; None if nothing can be."""
+    if not isinstance(error, ProcessingError):
+        return None
+    try:
+        return check(error.outcome, size)
+    except Exception:  # noqa: BLE001 - a processor's mapping may raise anything when it is read
+        return None
 
 
 def is_async(process: Callable[[Path], Any]) -> bool:
@@ -153,6 +193,12 @@ def is_async(process: Callable[[Path], Any]) -> bool:
 def scrub(text: str) -> str:
     """Return `text` with U+FFFD for each lone surrogate, which orjson refuses."""
     return text if text.isascii() else SURROGATES.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return `text` as one line of at most `MESSAGE_LIMIT` characters, without controls."""
+    text = scrub(CONTROLS.sub(" ", text))
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
 
 
 def _lift(metadata: dict[str, Any], name: str) -> str | None:

@@ -22,6 +22,7 @@ FIELDS = (
     "media_type",
     "metadata",
     "counters",
+    "warning",
 )
 
 FORMULA = re.compile(
@@ -70,6 +71,7 @@ def csv_rows(rows: Sequence[OutcomeRecord]) -> bytes:
                 _cell(row.media_type),
                 row.metadata or "{}",
                 row.counters or "{}",
+                _cell(row.warning),
             )
             for row in rows
         ]
@@ -87,6 +89,7 @@ def _record(row: OutcomeRecord) -> dict[str, Any]:
         "media_type": row.media_type,
         "metadata": _json(row.metadata),
         "counters": _json(row.counters),
+        "warning": row.warning,
     }
 
 

@@ -143,7 +143,7 @@ class EventLoopBackend:
                 returned = await self._in_time(call, until)
                 builder.done(file, status, check(returned, status.st_size))
         except Exception as error:  # noqa: BLE001 - a file's error, whatever it is
-            builder.failed(file, describe(error, root), status)
+            builder.raised(file, error, status, root)
         return builder.close()
 
     async def check(self) -> None:

@@ -1,7 +1,6 @@
 """A batch: some files, processed one after the other in a worker, with one result."""
 
 import os
-import re
 import stat
 import threading
 import time
@@ -15,7 +14,15 @@ import orjson
 
 from ingest.builtin.process_file import inspect_file, process_file
 from ingest.errors import MessageError
-from ingest.outcome import OutcomeRecord, Processor, ValidatedOutcome, check, checked, scrub
+from ingest.outcome import (
+    OutcomeRecord,
+    Processor,
+    ValidatedOutcome,
+    check,
+    checked,
+    known_of,
+    one_line,
+)
 from ingest.paths import locate
 
 BUDGET = 0.02
@@ -32,12 +39,6 @@ Bytes from which a file begins a batch, if it is not the first of one.
 
 A slow file must not delay the outcomes of the files before it: a batch has one result.
 """
-
-CONTROLS = re.compile("[\x00-\x1f\x7f]+")
-
-MESSAGE_LIMIT = 500
-"""Characters of an error's message: ten of them travel in every snapshot."""
-
 
 NO_COUNTERS: Mapping[str, int] = MappingProxyType({})
 
@@ -104,6 +105,7 @@ class BatchResultBuilder:
             media_type=outcome.media_type,
             metadata=outcome.metadata,
             counters=orjson.dumps(outcome.counters).decode(),
+            warning=outcome.warning,
         )
         self._add(record, outcome.counters)
 
@@ -112,10 +114,31 @@ class BatchResultBuilder:
         size, modified = fingerprint(status)
         self._add(OutcomeRecord(file.n, file.path, "skipped", size=size, modified=modified))
 
-    def failed(self, file: BatchFile, message: str, status: os.stat_result | None) -> None:
-        """Add a file that is an error."""
+    def failed(
+        self,
+        file: BatchFile,
+        message: str,
+        status: os.stat_result | None,
+        known: ValidatedOutcome | None = None,
+    ) -> None:
+        """Add a file that is an error, with what is `known` of it, except for its counters."""
         size, modified = fingerprint(status) if status else (None, None)
-        self._add(OutcomeRecord(file.n, file.path, "error", message, size, modified))
+        record = OutcomeRecord(file.n, file.path, "error", message, size, modified)
+        if known is not None:
+            record = record._replace(
+                sha256=known.sha256,
+                media_type=known.media_type,
+                metadata=known.metadata,
+                warning=known.warning,
+            )
+        self._add(record)
+
+    def raised(
+        self, file: BatchFile, error: BaseException, status: os.stat_result | None, root: str
+    ) -> None:
+        """Add a file whose processing raised `error`."""
+        known = known_of(error, status.st_size) if status else None
+        self.failed(file, describe(error, root), status, known)
 
     def time_out(self, files: Sequence[Packed], timeout: float) -> bool:
         """
@@ -199,7 +222,7 @@ def process_files(
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001 - a file's error, whatever it is
-            builder.failed(file, describe(error, root), status)
+            builder.raised(file, error, status, root)
         if time.monotonic() >= until:
             break
 
@@ -267,8 +290,7 @@ def describe(error: BaseException, root: str) -> str:
             text = f"{kind}: {text}" if text else kind
     if root != os.sep:
         text = text.replace(root + os.sep, "").replace(root, ".")
-    text = scrub(CONTROLS.sub(" ", text))
-    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+    return one_line(text)
 
 
 def _text(error: BaseException) -> str:

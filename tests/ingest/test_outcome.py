@@ -44,6 +44,14 @@ def nested(depth: int) -> dict[str, Any]:
     return value
 
 
+def test_warning_has_to_be_text() -> None:
+    """A warning that is not text is refused with its type."""
+    with pytest.raises(OutcomeError, match="warning is a value of type int"):
+        check(Outcome(warning=7), 1)  # type: ignore[arg-type]
+    assert check(Outcome(warning="odd"), 1).warning == "odd"
+    assert check(Outcome(warning=""), 1).warning is None
+
+
 def test_coroutine_is_refused_with_what_to_do() -> None:
     """A lambda around an async function does not look async; what it gave is not left unawaited."""
 

@@ -12,7 +12,7 @@ from ingest.report import FIELDS, csv_header, csv_rows, ndjson
 
 DONE = OutcomeRecord(
     1, b"a/b.txt", "done", None, 5, 1_764_000_000_123_456_789, "0f", "text/plain",
-    '{"x":"\u00e4,\\"y\\""}', '{"bytes":5}',
+    '{"x":"\u00e4,\\"y\\""}', '{"bytes":5}', "too large to decode",
 )  # fmt: skip
 FAILED = OutcomeRecord(2, b"\xff\nc", "error", "two, words", None, None, None, None, None, None)
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\uff1d1"]
@@ -31,6 +31,7 @@ def test_lines_of_json_hold_every_field() -> None:
         "file": "a/b.txt", "status": "done", "error": None, "size": 5,
         "modified": "2025-11-24T16:00:00.123Z", "sha256": "0f", "media_type": "text/plain",
         "metadata": {"x": '\u00e4,"y"'}, "counters": {"bytes": 5},
+        "warning": "too large to decode",
     }  # fmt: skip
     assert tuple(first) == tuple(second) == FIELDS
     assert (second["file"], second["metadata"], second["counters"]) == ("\ufffd\nc", {}, {})
@@ -48,7 +49,7 @@ def test_table_holds_what_the_lines_hold() -> None:
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-@pytest.mark.parametrize("field", ["path", "error", "sha256", "media_type"])
+@pytest.mark.parametrize("field", ["path", "error", "sha256", "media_type", "warning"])
 def test_no_cell_is_a_formula(field: str, formula: str) -> None:
     """Names, messages and what a processor found come from strangers: a spreadsheet runs none."""
     value: Any = formula.encode() if field == "path" else formula

@@ -15,6 +15,7 @@ from web import response
 
 FIELDS = [
     "file", "status", "error", "size", "modified", "sha256", "media_type", "metadata", "counters",
+    "warning",
 ]  # fmt: skip
 
 

@@ -178,6 +178,18 @@ async def test_outcomes_come_in_the_order_found_with_all_that_was_recorded(make:
         assert await catalogue.outcomes(stored.number, 1, 1) == [rows[1]]
 
 
+async def test_warning_is_recorded_beside_an_outcome(make: Make) -> None:
+    """A file that is done may have a warning, and an error may have a hash and metadata."""
+    async with opened(make) as catalogue:
+        stored = await add(catalogue, "s", b"a", b"b")
+        done = outcome(1, "done", warning="unsupported")
+        failed = outcome(2, "error", error="broken", sha256="0f", metadata='{"width":3}')
+        await catalogue.record(stored.number, [done, failed], [2], 1001.0)
+        first, second = await catalogue.outcomes(stored.number, 0, 9)
+        assert (first.warning, second.warning) == ("unsupported", None)
+        assert (second.sha256, second.metadata) == ("0f", '{"width":3}')
+
+
 async def test_nul_does_not_end_a_text(make: Make) -> None:
     """What a processor tells for a hash and a type is recorded to its last character."""
     async with opened(make) as catalogue:

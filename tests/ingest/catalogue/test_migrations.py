@@ -9,14 +9,18 @@ import pytest
 
 from ingest.catalogue import migrations
 from ingest.catalogue.database import Database
-from ingest.catalogue.sqlite import SQLiteCatalogue
+from ingest.catalogue.sqlite import FILES, SQLiteCatalogue
 from ingest.errors import CatalogueError
+from ingest.outcome import OutcomeRecord
 
 FIRST = "CREATE TABLE t (x)"
 SECOND = "ALTER TABLE t ADD COLUMN y DEFAULT 7"
 BROKEN = "CREATE TABLE u (x); INSERT INTO nowhere VALUES (1)"
 
-RELEASED = ("2818895d0930d2c2c0b0a84e1be96c7cf395bb65539c91a3f028a1c4f79d0d79",)
+RELEASED = (
+    "2818895d0930d2c2c0b0a84e1be96c7cf395bb65539c91a3f028a1c4f79d0d79",
+    "d25beaf264316387d4c6f350f04337299f3683ad9af7d0d6900bd02c9fed4efa",
+)
 """The SHA-256 of each released migration: an edit would leave old databases without it."""
 
 
@@ -105,6 +109,24 @@ async def test_database_of_version_1_opens(path: Path) -> None:
     await catalogue.open()
     try:
         assert [session.id for session in await catalogue.newest(10)] == ["s"]
+    finally:
+        await catalogue.close()
+
+
+async def test_outcomes_of_version_1_have_no_warning(path: Path) -> None:
+    """What an older version recorded of a file is reported as it was."""
+    await create(path, migrations.load()[0])
+    execute(
+        path,
+        "INSERT INTO sessions (number, id, request, root, directory, started, status)"
+        " VALUES (1, 's', '{}', x'2f', x'2e', 1.0, 'completed')",
+    )
+    execute(path, f"INSERT INTO found VALUES ({FILES + 1}, x'61')")
+    execute(path, f"INSERT INTO outcomes (key, status, size) VALUES ({FILES + 1}, 'done', 7)")
+    catalogue = SQLiteCatalogue(path)
+    await catalogue.open()
+    try:
+        assert await catalogue.outcomes(1, 0, 9) == [OutcomeRecord(1, b"a", "done", size=7)]
     finally:
         await catalogue.close()
 

@@ -12,7 +12,6 @@ from ingest.builtin.process_file import FileInspection, inspect_file, process_fi
 from ingest.errors import MessageError
 from ingest.execution.batch import (
     LARGE,
-    MESSAGE_LIMIT,
     BatchFile,
     describe,
     failure,
@@ -20,7 +19,7 @@ from ingest.execution.batch import (
     look,
     run_batch,
 )
-from ingest.outcome import Outcome, OutcomeRecord
+from ingest.outcome import MESSAGE_LIMIT, Outcome, OutcomeRecord, ProcessingError
 from tests.support.ingest import fill
 
 
@@ -50,11 +49,52 @@ def test_outcome_has_every_field_of_its_record(root: Path) -> None:
 
     report = run_batch(process, str(root), items(b"a", b"b"), 9.0)
     counters = {"bytes": 1, "metadata_extracted": 1, "pages": 2}
-    *columns, metadata, counted = report.outcomes[0]
+    *columns, metadata, counted, warning = report.outcomes[0]
     assert columns == [11, b"a", "done", None, size, modified, "0f", "text/plain"]
     assert (metadata, orjson.loads(counted or "")) == ('{"x":1}', counters)
+    assert warning is None
     assert report.counters == {"bytes": 2, "metadata_extracted": 2, "pages": 4}
     assert (report.finished, report.done, report.skipped, report.failed) == (2, 2, 0, [])
+
+
+def test_warning_is_one_bounded_line(root: Path) -> None:
+    """A warning is recorded with the outcome of a file that is done."""
+    report = run_batch(
+        lambda _: Outcome(warning="two\nlines " + "x" * 900), str(root), items(b"a"), 9.0
+    )
+    record = OutcomeRecord._make(report.outcomes[0])
+    assert record.status == "done"
+    assert str(record.warning).startswith("two lines xxx")
+    assert len(str(record.warning)) == MESSAGE_LIMIT
+
+
+def test_error_keeps_what_is_known(root: Path) -> None:
+    """A processor that raises ProcessingError has its outcome recorded, but for its counters."""
+    known = Outcome({"sha256": "0f", "media_type": "image/png", "width": 3}, {"pages": 1}, "odd")
+
+    def process(path: Path) -> Outcome:
+        raise ProcessingError("broken image", known)
+
+    report = run_batch(process, str(root), items(b"a"), 9.0)
+    record = OutcomeRecord._make(report.outcomes[0])
+    assert (record.status, record.error, record.warning) == ("error", "broken image", "odd")
+    assert (record.sha256, record.media_type) == ("0f", "image/png")
+    assert (record.metadata, record.counters) == ('{"width":3}', None)
+    assert (report.counters, report.failed) == ({}, [(11, "broken image")])
+
+
+@pytest.mark.parametrize("known", [Outcome({"x": object()}), Outcome(7), None])  # type: ignore[arg-type]
+def test_error_with_an_outcome_that_cannot_be_recorded_stays_an_error(
+    root: Path, known: Outcome | None
+) -> None:
+    """The processor's message is recorded, not that of the check of its outcome."""
+
+    def process(path: Path) -> Outcome:
+        raise ProcessingError("broken image", known)
+
+    report = run_batch(process, str(root), items(b"a"), 9.0)
+    record = OutcomeRecord._make(report.outcomes[0])
+    assert (record.status, record.error, record.sha256) == ("error", "broken image", None)
 
 
 def test_batch_ends_with_the_file_that_used_up_its_time(root: Path) -> None:

@@ -11,7 +11,7 @@ from ingest.execution.backends import EventLoopBackend, ExecutorBackend, ThreadB
 from ingest.execution.batch import BatchFile
 from ingest.execution.protocol import Backend
 from ingest.execution.select import select_backend
-from ingest.outcome import OutcomeRecord
+from ingest.outcome import Outcome, OutcomeRecord, ProcessingError
 from ingest.settings import Settings
 from tests.support.ingest import fill
 from tests.support.inline_backend import InlineBackend
@@ -20,6 +20,8 @@ KINDS = ["workers", "executor", "threads", "event loop", "inline"]
 
 
 def bad_below_bad(path: Path) -> dict[str, str]:
+    if path.name == "known":
+        raise ProcessingError("broken", Outcome({"width": 3}))
     if path.parent.name == "bad":
         raise ValueError("bad")
     return {"name": path.name}
@@ -75,6 +77,16 @@ async def test_batches_return_the_outcome_of_each_file_once(kind: str, root: Pat
         (1, b"a", "done"), (2, b"bad/b", "error"), (3, b"c", "done"), (4, b"gone", "error"),
     ]  # fmt: skip
     assert failed == [2, 4]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_error_keeps_what_is_known_of_its_file(kind: str, root: Path) -> None:
+    """The outcome of a ProcessingError is recorded, wherever the processor runs."""
+    fill(root, ["bad/known"])
+    async with opened(kind, root) as backend:
+        result = await backend.run(str(root), [BatchFile(1, b"bad/known")])
+    record = OutcomeRecord._make(result.outcomes[0])
+    assert (record.status, record.error, record.metadata) == ("error", "broken", '{"width":3}')
 
 
 @pytest.mark.parametrize("kind", KINDS)

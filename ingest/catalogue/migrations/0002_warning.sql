@@ -1,0 +1,3 @@
+-- Version 2: what is wrong with a file that is done all the same.
+
+ALTER TABLE outcomes ADD COLUMN warning TEXT;
