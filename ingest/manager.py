@@ -91,7 +91,7 @@ class SessionManager:
         self._process = process
         self._executor = executor
         self._root = os.fsencode(root)
-        self._catalogue: Catalogue = catalogue or SQLiteCatalogue(settings.database)
+        self._catalogue: Catalogue = catalogue or SQLiteCatalogue(Path(settings.database))
         self._backend = backend
         self._cleanup = contextlib.AsyncExitStack()
         self._state: OpenState | None = None
@@ -217,7 +217,7 @@ class SessionManager:
             settings.root, self._catalogue, backend, asyncio.Semaphore(backend.concurrency), threads
         )
         active = ActiveSessions(resources, self._publish, self._forget, settings.min_interval)
-        queries = SessionQueries(resources, self._root, active)
+        queries = SessionQueries(self._catalogue, threads, settings.root, active)
         starter = SessionStarter(
             self._catalogue, self._root, active, queries, settings.max_sessions
         )

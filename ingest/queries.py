@@ -1,18 +1,20 @@
 """Reading sessions, their errors and outcomes from the catalogue, and folders from the disk."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.active import ActiveSessions
+from ingest.catalogue.protocol import CatalogueReader
 from ingest.catalogue.records import SessionFilter, SessionRecord
 from ingest.discovery import list_directories
 from ingest.errors import CatalogueError, NotFoundError
 from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path, resolve
-from ingest.resources import SharedResources
 from ingest.session import FileError
 
 T = TypeVar("T")
@@ -28,13 +30,24 @@ REPORT_PAGE = 500
 
 
 class SessionQueries:
-    """Reads what the catalogue and the ingest root have."""
+    """
+    Reads what the catalogue and the ingest root have.
 
-    def __init__(self, resources: SharedResources, root: bytes, active: ActiveSessions) -> None:
-        self._catalogue = resources.catalogue
-        self._threads = resources.threads
-        self._root_path = resources.root
-        self._root = root
+    `root` is an absolute path. `threads` run calls that block on the file system. `active` are the
+    sessions that this process runs, if it runs any.
+    """
+
+    def __init__(
+        self,
+        catalogue: CatalogueReader,
+        threads: Executor,
+        root: Path,
+        active: ActiveSessions | None = None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._threads = threads
+        self._root_path = root
+        self._root = os.fsencode(root)
         self._active = active
 
     async def session(self, session_id: str) -> SessionRecord:
@@ -89,7 +102,7 @@ class SessionQueries:
         return await self._in_thread(partial(resolve, self._root_path, path))
 
     async def _number(self, session_id: str) -> int:
-        active = self._active.get(session_id)
+        active = self._active.get(session_id) if self._active else None
         return active.record.number if active else (await self.session(session_id)).number
 
     async def _pages(self, number: int) -> AsyncIterator[list[OutcomeRecord]]:

@@ -1,8 +1,8 @@
 """
 Scheduling a session's files: which files form a batch, and when the backend runs it.
 
-States of a file: pending in the catalogue, read into the page, in a batch that runs, recorded. A
-file that the backend did not begin returns to the page. If a batch is lost as a whole, its files
+States of a file: pending in the catalogue, read into the queue, in a batch that runs, recorded. A
+file that the backend did not begin returns to the queue. If a batch is lost as a whole, its files
 are run alone, one by one; a file that is lost alone is recorded as failed.
 
 One BatchScheduler is used by one session's runner: `run` once, then `stop`. `run` owns one task
@@ -22,7 +22,6 @@ Guarantees:
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,8 @@ from typing import Any
 
 from ingest.catalogue.records import SessionRecord
 from ingest.errors import ExecutorError
-from ingest.execution.batch import BatchFile, BatchResult
+from ingest.execution.batch import BatchFile
+from ingest.execution.batch_queue import BatchQueue
 from ingest.execution.protocol import BatchError
 from ingest.paths import display_path
 from ingest.publisher import SnapshotPublisher
@@ -40,9 +40,6 @@ from ingest.session import Session
 
 PAGE = 500
 """Files read from the catalogue at a time, so that a million of them are never in memory."""
-
-FIRST_BATCH = 8
-"""Files in a session's first batch, when it is not known how long a file takes."""
 
 UNRECORDED = 16
 """The most batches that wait to be recorded; with a slow disk, the workers wait."""
@@ -70,11 +67,9 @@ class BatchScheduler:
         self._publisher = publisher
         self._cancelled = cancelled
         self._root = str(Path(resources.root).resolve())
-        self._page: deque[BatchFile] = deque()
-        self._alone: deque[BatchFile] = deque()
+        self._queue = BatchQueue(resources.backend)
         self._after = 0
         self._exhausted = False
-        self._batch_files = FIRST_BATCH
         self._started = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._recording: set[int] = set()
@@ -138,12 +133,9 @@ class BatchScheduler:
         return acquiring.done() and not acquiring.cancelled()
 
     async def _next_batch(self) -> list[BatchFile]:
-        if not self._alone and not self._page and not self._exhausted:
+        if not self._queue and not self._exhausted:
             await self._read_page()
-        if self._alone:
-            return [self._alone.popleft()]
-        size = min(self._batch_files, self._resources.backend.batch_files, len(self._page))
-        return [self._page.popleft() for _ in range(size)]
+        return self._queue.next_batch()
 
     async def _read_page(self) -> None:
         catalogue = self._resources.catalogue
@@ -154,7 +146,7 @@ class BatchScheduler:
         known: Mapping[bytes, frozenset[tuple[int, int]]] = {}
         if self._record.request.skip_existing:
             known = await catalogue.fingerprints([file.path for file in pending])
-        self._page.extend(
+        self._queue.extend(
             BatchFile(file.n, file.path, known.get(file.path, frozenset())) for file in pending
         )
 
@@ -178,9 +170,7 @@ class BatchScheduler:
         try:
             with slot:
                 result = await self._resources.backend.run(self._root, batch)
-            not_begun = batch[result.finished :]
-            self._page.extendleft(reversed(not_begun))
-            self._adapt_size(result, whole=not not_begun)
+            self._queue.take_result(batch, result)
             with self._uninterrupted(key):
                 await self._recorder.record(batch, result)
         except BatchError as error:
@@ -190,8 +180,7 @@ class BatchScheduler:
 
     async def _run_alone(self, key: int, batch: list[BatchFile], message: str) -> None:
         """Queue each file of a lost batch to run alone; record a file that was alone as failed."""
-        if len(batch) > 1:
-            self._alone.extend(batch)
+        if self._queue.run_alone(batch):
             return
         try:
             with self._uninterrupted(key):
@@ -207,13 +196,6 @@ class BatchScheduler:
             yield
         finally:
             self._recording.discard(key)
-
-    def _adapt_size(self, result: BatchResult, *, whole: bool) -> None:
-        backend = self._resources.backend
-        if not whole:
-            self._batch_files = max(1, result.finished)
-        elif result.seconds < backend.batch_seconds / 2 and result.finished == self._batch_files:
-            self._batch_files = min(2 * self._batch_files, backend.batch_files)
 
 
 async def _first(futures: Iterable[asyncio.Future[Any]]) -> None:

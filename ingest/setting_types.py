@@ -11,6 +11,9 @@ from typing import Any
 RETRY_LIMIT = 86_400_000
 """A day: a client that waits longer watches nothing."""
 
+DATABASE_SCHEMES = ("postgresql://", "postgres://")
+"""How the URL of a PostgreSQL database begins (PostgreSQL's manual, 34.1.1.2)."""
+
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/,\s]+")
 """What a browser sends as `Origin`; its `null`, and a `*`, would be everybody's page."""
 
@@ -32,6 +35,16 @@ def _path(value: object) -> Path:
     if isinstance(value, str | os.PathLike) and "\0" not in os.fspath(value):
         return Path(value)
     raise ValueError(value)
+
+
+def _database(value: object) -> Path | str:
+    if isinstance(value, str) and value.startswith(DATABASE_SCHEMES):
+        return value
+    return _path(value)
+
+
+def _count_or_zero(value: object) -> int:
+    return 0 if value in ("0", 0) and not isinstance(value, bool) else _count(value)
 
 
 def _count(value: object) -> int:
@@ -120,6 +133,10 @@ def _date(value: object) -> datetime | None:
 
 DELIVERY = SettingType(_delivery, "auto or task", "auto|task")
 PATH = SettingType(_path, "a path", "PATH")
+DATABASE = SettingType(
+    _database, "a path, or the URL of a PostgreSQL database: postgresql://…", "PATH|URL"
+)
+COUNT_OR_0 = SettingType(_count_or_zero, "a whole number, 0 or more", "N")
 COUNT = SettingType(_count, "a whole number of 1 or more", "N")
 MILLISECONDS = SettingType(
     _milliseconds, "a whole number of milliseconds, from 0 to a day's 86400000", "MILLISECONDS"

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 from ingest.errors import SettingsError
 from ingest.setting_types import (
     COUNT,
+    COUNT_OR_0,
+    DATABASE,
     DATE,
     DELIVERY,
     FUNCTION,
@@ -44,10 +46,17 @@ class Settings:
     """
 
     root: Path = _setting(Path(), PATH, "the only tree that may be read (the working directory)")
-    database: Path = _setting(
-        Path("ingest.db"), PATH, "the SQLite file of sessions and outcomes (ingest.db)"
+    database: Path | str = _setting(
+        Path("ingest.db"),
+        DATABASE,
+        "the SQLite file of sessions and outcomes, or the postgresql:// URL of a database that "
+        "many processes share (ingest.db)",
     )
-    workers: int = _setting(os.cpu_count() or 1, COUNT, "worker processes (one for each core)")
+    workers: int = _setting(
+        os.cpu_count() or 1,
+        COUNT_OR_0,
+        "worker processes; 0 is for a replica of a cluster (one for each core)",
+    )
     processor: str | None = _setting(
         None, FUNCTION, "what is done with each file (the built-in processor)"
     )
@@ -94,6 +103,16 @@ class Settings:
         for each in fields(self):
             value = _convert(each.name, each.metadata["kind"], getattr(self, each.name))
             object.__setattr__(self, each.name, value)
+        if not self.workers and not self.clustered:
+            raise SettingsError(
+                "INGEST_WORKERS (--workers) is 0; it takes a whole number of 1 or more, and 0 only "
+                "where other hosts have workers (INGEST_DATABASE=postgresql://…)"
+            )
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the database is one that many processes share."""
+        return isinstance(self.database, str)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":

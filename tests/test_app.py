@@ -102,7 +102,7 @@ def test_server_is_told_what_is_its_own(served: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--workers", "0"], "INGEST_WORKERS (--workers) is '0'"),
+        (["--workers", "0"], "INGEST_WORKERS (--workers) is 0"),
         (["--workers", "x"], "whole number"),
         (["--heartbeat", "0"], "above 0"),
         (["--heartbeat", "nan"], "above 0"),

@@ -21,13 +21,42 @@ from ingest.request import IngestRequest
 from ingest.session import FileError, Session, Status
 
 
-class Catalogue(Protocol):
+class CatalogueReader(Protocol):
     """
-    The record of sessions, their files and outcomes.
+    What is read of recorded sessions; `SessionQueries` is the caller.
 
     A session's `number` is unique and rises from session to session. Its files are numbered from 1
     in the order in which they were found, and its errors from 1 in the order of their recording.
     """
+
+    async def session(self, session_id: str) -> SessionRecord | None:
+        """Return the session with this id, or None."""
+
+    async def newest(self, limit: int, wanted: SessionFilter = ALL_SESSIONS) -> list[SessionRecord]:
+        """Return the sessions started last of those `wanted`, the newest first."""
+
+    async def unfinished(self) -> list[SessionRecord]:
+        """Return the sessions that have not ended, the oldest first."""
+
+    async def errors_after(self, number: int, n: int, limit: int) -> tuple[list[FileError], int]:
+        """
+        Return errors numbered above `n`, ascending, and the number of the last error.
+
+        Raises:
+            NotFoundError: the session was pruned.
+        """
+
+    async def outcomes(self, number: int, after: int, limit: int) -> list[OutcomeRecord]:
+        """
+        Return outcomes numbered above `after`, ascending.
+
+        Raises:
+            NotFoundError: the session was pruned.
+        """
+
+
+class Catalogue(CatalogueReader, Protocol):
+    """The record of sessions, their files and outcomes."""
 
     async def open(self) -> None:
         """Open the catalogue, for this process alone."""
@@ -52,17 +81,8 @@ class Catalogue(Protocol):
     ) -> SessionRecord:
         """Record a new session; if `key` was used before, return the session that it started."""
 
-    async def session(self, session_id: str) -> SessionRecord | None:
-        """Return the session with this id, or None."""
-
     async def session_of_key(self, key: str) -> SessionRecord | None:
         """Return the session that a request with this idempotency key started, or None."""
-
-    async def unfinished(self) -> list[SessionRecord]:
-        """Return the sessions that have not ended, the oldest first."""
-
-    async def newest(self, limit: int, wanted: SessionFilter = ALL_SESSIONS) -> list[SessionRecord]:
-        """Return the sessions started last of those `wanted`, the newest first."""
 
     async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
         """Record files as found, numbered from `first`."""
@@ -116,24 +136,8 @@ class Catalogue(Protocol):
         `BatchResult.outcomes` has them.
         """
 
-    async def errors_after(self, number: int, n: int, limit: int) -> tuple[list[FileError], int]:
-        """
-        Return errors numbered above `n`, ascending, and the number of the last error.
-
-        Raises:
-            NotFoundError: the session was pruned.
-        """
-
     async def restore(self, record: SessionRecord) -> Session:
         """Return the state of an unfinished session, rebuilt from what was recorded."""
-
-    async def outcomes(self, number: int, after: int, limit: int) -> list[OutcomeRecord]:
-        """
-        Return outcomes numbered above `after`, ascending.
-
-        Raises:
-            NotFoundError: the session was pruned.
-        """
 
     async def prune(self, ended_before: float) -> list[str]:
         """

@@ -116,6 +116,18 @@ def test_zero_is_zero_however_it_is_written(name: str) -> None:
     assert [getattr(Settings(**{name: zero}), name) for zero in zeros] == [0.0] * len(zeros)
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_url_of_a_shared_database_stays_text(scheme: str) -> None:
+    """A Path would lose one of the two slashes; workers may be none, as other hosts have some."""
+    settings = Settings(database=f"{scheme}://ingest@db/ingest", workers=0)
+    assert (settings.database, settings.clustered) == (f"{scheme}://ingest@db/ingest", True)
+
+
+def test_path_is_a_database_of_one_process() -> None:
+    """A path that merely looks like a URL is a path."""
+    assert not Settings(database="postgresql:/x").clustered
+
+
 def test_settings_cannot_be_changed() -> None:
     """A setting that was checked stays as it was checked."""
     with pytest.raises(dataclasses.FrozenInstanceError):

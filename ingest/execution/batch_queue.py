@@ -1,0 +1,64 @@
+"""
+The files of one session that wait to be run, and how many of them make the next batch.
+
+A file is in the queue, or in a batch that runs, or done with. Files that a batch did not begin
+return to the front. The files of a lost batch are queued to run alone, before all others, so that
+the one that caused the loss is found. A batch grows while its predecessors need less than half of
+the time that the backend aims at.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from ingest.execution.batch import BatchFile, BatchResult
+from ingest.execution.protocol import Backend
+
+FIRST_BATCH = 8
+"""Files in a session's first batch, when it is not known how long a file takes."""
+
+
+class BatchQueue:
+    """Cuts waiting files into batches that suit `backend`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._waiting: deque[BatchFile] = deque()
+        self._alone: deque[BatchFile] = deque()
+        self._size = FIRST_BATCH
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._alone)
+
+    def extend(self, files: Iterable[BatchFile]) -> None:
+        """Add files to the end."""
+        self._waiting.extend(files)
+
+    def next_batch(self) -> list[BatchFile]:
+        """Return the files of the next batch; they leave the queue."""
+        if self._alone:
+            return [self._alone.popleft()]
+        size = min(self._size, self._backend.batch_files, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(size)]
+
+    def take_result(self, batch: Sequence[BatchFile], result: BatchResult) -> None:
+        """Queue the files that were not begun again, and adapt the size of later batches."""
+        not_begun = batch[result.finished :]
+        self._waiting.extendleft(reversed(not_begun))
+        if not_begun:
+            self._size = max(1, result.finished)
+        elif result.seconds < self._backend.batch_seconds / 2 and result.finished == self._size:
+            self._size = min(2 * self._size, self._backend.batch_files)
+
+    def run_alone(self, batch: Sequence[BatchFile]) -> bool:
+        """Queue each file of a lost batch to run alone; return False if it was alone already."""
+        if len(batch) == 1:
+            return False
+        self._alone.extend(batch)
+        return True
+
+    def take_all(self) -> list[BatchFile]:
+        """Return all files; they leave the queue."""
+        files = [*self._alone, *self._waiting]
+        self._alone.clear()
+        self._waiting.clear()
+        return files
