@@ -2,9 +2,12 @@
 
 import json
 import logging
+import sys
 from datetime import UTC, datetime
 
 from uvicorn.logging import DefaultFormatter
+
+from web.log_handler import BackgroundHandler
 
 TEXT_FORMAT = "%(levelprefix)s %(message)s"
 """The format of uvicorn's own lines."""
@@ -28,7 +31,8 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up_log(level: str, *, as_json: bool) -> None:
-    """Write records of `level` and above to the standard error output."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if as_json else DefaultFormatter(TEXT_FORMAT))
+    """Write records of `level` and above to the standard error output, in a thread."""
+    handler = BackgroundHandler()
+    text = DefaultFormatter(TEXT_FORMAT, use_colors=sys.stderr.isatty())
+    handler.setFormatter(JsonFormatter() if as_json else text)
     logging.basicConfig(level=level.upper(), handlers=[handler])

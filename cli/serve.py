@@ -59,8 +59,6 @@ def serve(flags: dict[str, Any]) -> int:
     host = server_options["host"]
     check_address(host, server_options["port"])
     set_up_log(server_options["log_level"], as_json=as_json)
-    if as_json:
-        server_options["log_config"] = None  # uvicorn's own configuration writes text
     has_token = settings.token is not None
     if not has_token and not is_loopback(host):
         warn(
@@ -70,7 +68,12 @@ def serve(flags: dict[str, Any]) -> int:
     application = create_app(settings)
     protocol: Any = bounded  # uvicorn calls it, and asks for a class only in its annotations
     config = uvicorn.Config(
-        application, http=protocol, server_header=False, access_log=False, **server_options
+        application,
+        http=protocol,
+        server_header=False,
+        access_log=False,
+        log_config=None,  # its own writes text, and blocks the event loop if nobody reads
+        **server_options,
     )
     server = Server(config, prints_start=not as_json, has_token=has_token)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown

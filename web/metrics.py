@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from sse import StreamRegistry
+from web.log_handler import dropped_lines
 from web.request import Request
 from web.response import NO_STORE, Response
 from web.sessions import Sessions
@@ -133,6 +134,7 @@ class _Counts:
         yield CounterMetricFamily("ingest_streams_opened", "Streams opened.", streams.opened)
         yield CounterMetricFamily("ingest_frames_sent", SENT, streams.frames_sent)
         yield CounterMetricFamily("ingest_frames_skipped", SKIPPED, streams.frames_skipped)
+        yield CounterMetricFamily("ingest_log_lines_dropped", DROPPED, dropped_lines())
 
 
 RUNNING = "Sessions that are not at their end, by status."
@@ -141,6 +143,7 @@ FILES = "Files that were finished with, by outcome."
 DELIVERED = "Streams open, by the way of delivery."
 SENT = "Frames sent to streams."
 SKIPPED = "Frames that a slow stream skipped for a newer one."
+DROPPED = "Lines of the log that were dropped as nobody read it."
 
 
 def _by(label: str, family: Any, name: str, text: str, counts: Any) -> Any:

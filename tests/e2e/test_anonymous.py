@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import Server, read_to_end, serve
+from tests.support.log_pipe import full_pipe
+from tests.support.server import Server, read_to_end, serve, serve_with_log
 
 pytestmark = pytest.mark.e2e
 
@@ -32,14 +33,14 @@ def send_until_refused(connection: socket.socket, data: bytes, times: int) -> No
 
 
 def test_pipelining_without_reading_costs_little(tmp_path: Path) -> None:
-    """20 connections with 18 MiB of requests each add less than 20 MiB, and SIGTERM ends it."""
+    """20 connections with 18 MiB of requests add less than 64 MiB, and SIGTERM ends it."""
     with serve(tmp_path, command="serve") as server:
         assert server.ask("GET", "/healthz")[0] == 200
         before = memory(server)
         for _ in range(20):
             send_until_refused(server.connect(receive_buffer=4096), PIPELINED, 18)
             assert server.ask("GET", "/healthz")[0] == 200
-        assert memory(server) - before < 20 * MIB
+        assert memory(server) - before < 64 * MIB
         assert server.stop() < 10
 
 
@@ -71,3 +72,14 @@ def test_start_that_offers_http2_is_accepted(tmp_path: Path) -> None:
                 b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
             )  # fmt: skip
             assert read_to_end(connection).startswith(b"HTTP/1.1 202 ")
+
+
+def test_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    """With a full pipe for its log a server answers 2,000 malformed requests, and ends."""
+    with full_pipe() as pipe, serve_with_log(tmp_path, pipe.write_end) as server:
+        for _ in range(2000):
+            with server.connect() as connection:
+                connection.sendall(b"odd\r\n\r\n")
+                assert read_to_end(connection).startswith(b"HTTP/1.1 400 ")
+        assert server.ask("GET", "/healthz")[0] == 200
+        assert server.stop() < 3

@@ -19,13 +19,20 @@ ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 20.0
 """Seconds that anything may take on a busy machine."""
 
-RUNNING = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
+RUNNING = re.compile(r"(?:running on|open) http://127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """A server process with its log in a file; `port` is known once it answers."""
+    """A server process with its output in a file; `port` is known once it answers."""
 
-    def __init__(self, folder: Path, command: Sequence[str], **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        stderr: int = subprocess.STDOUT,
+        /,
+        **settings: str,
+    ) -> None:
         self.folder = folder
         self.root = folder / "inbox"
         self.root.mkdir(exist_ok=True)
@@ -36,7 +43,7 @@ class Server:
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command],
-                env=environ, cwd=folder, stdout=log, stderr=subprocess.STDOUT,
+                env=environ, cwd=folder, stdout=log, stderr=stderr,
             )  # fmt: skip
         self.port = 0
         self._sockets: list[socket.socket] = []
@@ -121,7 +128,20 @@ class Server:
 def serve(folder: Path, *flags: str, command: str = "uvicorn", **settings: str) -> Iterator[Server]:
     """Serve on a free port until the end of the block."""
     what = ["uvicorn", "app:app"] if command == "uvicorn" else ["app", "serve"]
-    server = Server(folder, [*what, "--port", "0", *flags], **settings)
+    with closing(Server(folder, [*what, "--port", "0", *flags], **settings)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serve_with_log(folder: Path, log_fd: int) -> Iterator[Server]:
+    """Serve by `ingest-stream serve` with its log on a file descriptor."""
+    with closing(Server(folder, ["app", "serve", "--port", "0"], log_fd)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def closing(server: Server) -> Iterator[Server]:
+    """Yield the server once it answers; end it with the block."""
     try:
         server.wait_until_up()
         yield server
