@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import NotFoundError
+from ingest.errors import SHORTAGES, NotFoundError, check_shortage
 from ingest.paths import display_path
 
 CHUNK_FILES = 1000
@@ -52,6 +52,7 @@ def discover(
 
     Raises:
         NotFoundError: the directory cannot be read.
+        ShortageError: no descriptor is left to read a folder.
     """
     base = os.path.realpath(os.fsencode(root))
     folders = [directory]
@@ -79,6 +80,7 @@ def discover(
                         folders.clear()
                         break
         except OSError as error:  # where it is opened, or at any entry: a disk that fails, say
+            check_shortage(error)
             reason = error.strerror or "it failed"
             if folder == directory:
                 raise NotFoundError(f"the directory cannot be read: {reason}") from error
@@ -117,8 +119,11 @@ def list_directories(root: Path, directory: bytes) -> tuple[int, list[dict[str, 
     """
     Return the number of files right in `directory`, and its folders by name, each with its own.
 
+    The number is None for a folder that could not be looked into for lack of descriptors.
+
     Raises:
         NotFoundError: the directory cannot be read any more.
+        ShortageError: no descriptor is left to read it.
     """
     base = os.path.realpath(root)
     prefix = "" if directory == b"." else os.fsdecode(directory) + "/"
@@ -126,6 +131,7 @@ def list_directories(root: Path, directory: bytes) -> tuple[int, list[dict[str, 
         with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
             present = list(entries)
     except OSError as error:
+        check_shortage(error)
         raise NotFoundError(f"the directory cannot be read: {error.strerror}") from error
     folders = [entry for entry in present if _is_folder(entry)]
     files = sum(_is_file(entry) for entry in present)
@@ -139,12 +145,13 @@ def list_directories(root: Path, directory: bytes) -> tuple[int, list[dict[str, 
     ]
 
 
-def _count_files(path: str) -> int:
+def _count_files(path: str) -> int | None:
+    """Return the number of files in a folder; None without a descriptor to open it."""
     try:
         with os.scandir(path) as entries:
             return sum(map(_is_file, entries))
-    except OSError:
-        return 0
+    except OSError as error:
+        return None if error.errno in SHORTAGES else 0
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

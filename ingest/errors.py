@@ -1,6 +1,12 @@
 """What can go wrong in an ingest, split by whose fault it is."""
 
+import errno
 from collections.abc import Mapping
+
+SHORTAGES = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS, errno.EINTR}
+)
+"""Errors of system calls that say nothing of the file: descriptors, memory or processes lack."""
 
 
 class IngestError(Exception):
@@ -31,6 +37,12 @@ class ExecutorError(IngestError):
     """The executor takes no more work."""
 
 
+class ShortageError(IngestError):
+    """The process or the machine is short of descriptors, memory or threads at the moment."""
+
+    status = 503
+
+
 class NotFoundError(IngestError):
     """The session or directory does not exist."""
 
@@ -57,3 +69,15 @@ class TooManySessionsError(IngestError):
     """As many sessions run as may."""
 
     status = 503
+
+
+def check_shortage(error: OSError) -> None:
+    """
+    Raise ShortageError if a system call failed for lack of descriptors, memory or processes.
+
+    Such an error must not be reported as a file or directory that does not exist.
+    """
+    if error.errno in SHORTAGES:
+        raise ShortageError(
+            f"the service is short of resources: {error.strerror}; retry in a few seconds"
+        ) from error

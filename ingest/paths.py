@@ -1,10 +1,9 @@
 """Paths below the ingest root: which file or directory is meant, and how it is written as text."""
 
-import contextlib
 import os
 from pathlib import Path
 
-from ingest.errors import ForbiddenError, InvalidRequestError, NotFoundError
+from ingest.errors import ForbiddenError, InvalidRequestError, NotFoundError, check_shortage
 
 
 def display_path(path: bytes) -> str:
@@ -27,6 +26,7 @@ def resolve(root: Path, directory: str) -> bytes:
         ForbiddenError: the directory is outside the root, or the service may not read it.
         NotFoundError: the directory does not exist.
         InvalidRequestError: the path is empty, contains NUL, or names a file.
+        ShortageError: the service has no descriptor left to look at it.
     """
     if not directory or "\0" in directory:
         raise InvalidRequestError(
@@ -48,6 +48,7 @@ def resolve(root: Path, directory: str) -> bytes:
     except PermissionError as error:
         raise ForbiddenError(f"permission denied to read directory: {directory!r}") from error
     except OSError as error:
+        check_shortage(error)
         raise NotFoundError(f"no such directory below the ingest root: {directory!r}") from error
     return os.fsencode(os.path.relpath(target, base))
 
@@ -58,8 +59,11 @@ def _real_names(base: str, directory: str) -> str:
     for name in directory.split("/"):
         real = name
         if "\ufffd" in name and not os.path.lexists(os.path.join(base, found, name)):
-            with contextlib.suppress(OSError):
+            try:
                 names = sorted(os.listdir(os.path.join(base, found)))
+            except OSError as error:
+                check_shortage(error)
+            else:
                 real = next((n for n in names if display_path(os.fsencode(n)) == name), name)
         found = f"{found}{real}/"
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import API, Answer, serving
+from tests.support.descriptors import no_descriptors
 from tests.support.running import run
 
 
@@ -63,3 +64,19 @@ def test_folder_whose_name_is_not_utf8(folder: Path) -> None:
     Path(f"{folder}/inbox/\udcff").mkdir()
     names = [listed["name"] for listed in directories(folder).json["directories"]]
     assert names == ["A", "b", "\ufffd"]
+
+
+async def test_no_descriptor_is_503(folder: Path) -> None:
+    """A server that is short of descriptors does not claim that a folder does not exist."""
+    async with serving(folder) as client:
+        with no_descriptors():
+            answers = [
+                await client.get(f"{API}/directories"),
+                await client.get(f"{API}/directories", b"path=b"),
+                await client.get(f"{API}/directories", "path=\ufffd".encode()),
+                await client.process(directory="b"),
+            ]
+        assert [answer.status for answer in answers] == [503] * 4
+        assert {answer.header("retry-after") for answer in answers} == {"5"}
+        assert "Too many open files" in answers[0].json["detail"]
+        assert (await client.process(directory="b")).status == 202
