@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,14 @@ from typing import Any
 
 from ingest.active import ActiveSessions
 from ingest.catalogue.protocol import Catalogue
-from ingest.catalogue.records import ALL_SESSIONS, SessionFilter, SessionRecord
+from ingest.catalogue.records import (
+    ALL_FILES,
+    ALL_SESSIONS,
+    FileFilter,
+    FilePage,
+    SessionFilter,
+    SessionRecord,
+)
 from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import CatalogueError
 from ingest.execution.protocol import Backend
@@ -198,9 +205,21 @@ class SessionManager:
         """Return a page of errors numbered above `n`, and how many errors there are."""
         return await self._opened().queries.errors_after(session_id, n)
 
-    async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
+    async def files(
+        self, session_id: str, wanted: FileFilter, after: int | None, limit: int
+    ) -> FilePage:
+        """Return a page of the outcomes `wanted`, from the one that follows file `after`."""
+        return await self._opened().queries.files(session_id, wanted, after, limit)
+
+    async def outcome(self, session_id: str, n: int) -> OutcomeRecord:
+        """Return the outcome of file `n`; raise NotFoundError if it has none."""
+        return await self._opened().queries.outcome(session_id, n)
+
+    async def report(
+        self, session_id: str, wanted: FileFilter = ALL_FILES
+    ) -> AsyncIterator[Sequence[OutcomeRecord]]:
         """Return pages of outcomes; raise NotFoundError at this call, not at the first page."""
-        return await self._opened().queries.report(session_id)
+        return await self._opened().queries.report(session_id, wanted)
 
     async def directories(self, path: str) -> dict[str, Any]:
         """Return the folders in `path`; raise the errors of `start` for a bad path."""

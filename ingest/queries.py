@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,13 @@ from typing import Any, TypeVar
 
 from ingest.active import ActiveSessions
 from ingest.catalogue.protocol import CatalogueReader
-from ingest.catalogue.records import SessionFilter, SessionRecord
+from ingest.catalogue.records import (
+    ALL_FILES,
+    FileFilter,
+    FilePage,
+    SessionFilter,
+    SessionRecord,
+)
 from ingest.discovery import list_directories
 from ingest.errors import CatalogueError, NotFoundError
 from ingest.outcome import OutcomeRecord
@@ -83,9 +89,22 @@ class SessionQueries:
         """Return at most ERRORS_PAGE errors numbered above `n`, and how many errors there are."""
         return await self._catalogue.errors_after(await self._number(session_id), n, ERRORS_PAGE)
 
-    async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
-        """Return the pages of a session's outcomes; raise NotFoundError before the first page."""
-        return self._pages(await self._number(session_id))
+    async def files(
+        self, session_id: str, wanted: FileFilter, after: int | None, limit: int
+    ) -> FilePage:
+        """Return a page of the outcomes `wanted`, from the one that follows file `after`."""
+        number = await self._number(session_id)
+        return await self._catalogue.files(number, wanted, after, limit)
+
+    async def outcome(self, session_id: str, n: int) -> OutcomeRecord:
+        """Return the outcome of file `n`; raise NotFoundError if it has none."""
+        return await self._catalogue.outcome(await self._number(session_id), n)
+
+    async def report(
+        self, session_id: str, wanted: FileFilter = ALL_FILES
+    ) -> AsyncIterator[Sequence[OutcomeRecord]]:
+        """Return the pages of the outcomes `wanted`; raise NotFoundError before the first page."""
+        return self._pages(await self._number(session_id), wanted)
 
     async def directories(self, path: str) -> dict[str, Any]:
         """Return the folders in `path`, and how many files are right in it."""
@@ -105,11 +124,21 @@ class SessionQueries:
         active = self._active.get(session_id) if self._active else None
         return active.record.number if active else (await self.session(session_id)).number
 
-    async def _pages(self, number: int) -> AsyncIterator[list[OutcomeRecord]]:
-        after = 0
-        while rows := await self._catalogue.outcomes(number, after, REPORT_PAGE):
-            yield rows
-            after = rows[-1].n
+    async def _pages(
+        self, number: int, wanted: FileFilter
+    ) -> AsyncIterator[Sequence[OutcomeRecord]]:
+        if wanted == ALL_FILES:  # one statement a page, three times as fast
+            after = 0
+            while rows := await self._catalogue.outcomes(number, after, REPORT_PAGE):
+                yield rows
+                after = rows[-1].n
+            return
+        page = await self._catalogue.files(number, wanted, None, REPORT_PAGE)
+        while page.records:
+            yield page.records
+            if page.next is None:
+                return
+            page = await self._catalogue.files(number, wanted, page.next, REPORT_PAGE)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:

@@ -49,7 +49,7 @@ STATUSES = ("done", "skipped", "error")
 
 def ndjson(rows: Sequence[OutcomeRecord]) -> bytes:
     """Write rows as lines of JSON, https://github.com/ndjson/ndjson-spec."""
-    return b"".join(orjson.dumps(_record(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    return b"".join(orjson.dumps(record(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
 
 def csv_header() -> bytes:
@@ -78,7 +78,8 @@ def csv_rows(rows: Sequence[OutcomeRecord]) -> bytes:
     )
 
 
-def _record(row: OutcomeRecord) -> dict[str, Any]:
+def record(row: OutcomeRecord) -> dict[str, Any]:
+    """Return a row's fields by name, for orjson."""
     return {
         "file": display_path(row.path),
         "status": row.status,

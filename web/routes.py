@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import orjson
 
-from ingest.report import STATUSES
 from ingest.request import IngestRequest
 from sse import StreamRegistry, TooManyStreamsError
 from sse.types import Headers
@@ -19,12 +18,12 @@ from web.errors import (
     UnavailableError,
     UnprocessableError,
 )
+from web.files import FileRoutes
 from web.guard import Guard
 from web.health import Health
 from web.long_poll import LongPoll, wait_seconds
 from web.metrics import Metrics
-from web.query import choice, is_number, session_filter
-from web.report import MEDIA_TYPES, written
+from web.query import is_number, session_filter
 from web.request import Request
 from web.response import BASE_HEADERS, Response, json
 from web.sessions import Sessions
@@ -32,7 +31,10 @@ from web.static import Static
 
 API = "/api/ingest"
 POLLED = f"{API}/status"
-FILES = "/static"
+STATIC = "/static"
+
+NUMBERED = (f"{API}/files",)
+"""Routes below which a path names a session and the number of one of its files."""
 
 KEY_LIMIT = 255
 """Characters of an idempotency key: a UUID has 36."""
@@ -65,6 +67,7 @@ class Routes:
         self._static = static
         self._guard = guard
         self._metrics = metrics
+        self._files = FileRoutes(sessions)
         self._health = Health(sessions, streams)
         self._stopping = stopping
         self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
@@ -80,11 +83,13 @@ class Routes:
         )
         self._below: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
             {
-                FILES: {"GET": self._file},
+                STATIC: {"GET": self._file},
                 POLLED: {"GET": self._status},
                 f"{API}/stream": {"GET": self._stream},
                 f"{API}/cancel": {"POST": self._cancel},
-                f"{API}/report": {"GET": self._report},
+                f"{API}/files": {"GET": self._files.page},
+                f"{API}/files/*": {"GET": self._files.one},
+                f"{API}/report": {"GET": self._files.report},
             }
         )
 
@@ -205,26 +210,6 @@ class Routes:
         except OSError as error:
             raise ClientGoneError from error
 
-    async def _report(self, request: Request, session_id: str) -> Response:
-        wanted = choice(request.query, "format", MEDIA_TYPES)
-        if wanted is None:
-            csv_first = request.quality("text/csv") > request.quality("application/x-ndjson")
-            wanted = "csv" if csv_first else "ndjson"
-        status = choice(request.query, "status", STATUSES)
-        mark = choice(request.query, "bom", ("0", "1")) != "0"
-        pages = await self._sessions.report(session_id)
-        name = f'attachment; filename="ingest-{session_id}.{wanted}"'
-        return Response(
-            200,
-            written(pages, wanted, status=status, byte_order_mark=mark),
-            [
-                (b"content-type", MEDIA_TYPES[wanted].encode()),
-                (b"cache-control", b"no-store"),
-                (b"content-disposition", name.encode()),
-                (b"vary", b"accept"),
-            ],
-        )
-
     async def _directories(self, request: Request, _: str) -> Response:
         return json(await self._sessions.directories(request.query.get("path", ".")))
 
@@ -239,8 +224,11 @@ class Routes:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """Return the route of `path` and the name below it; only names of files contain slashes."""
-    if path.startswith(f"{FILES}/"):
-        return FILES, path[len(FILES) + 1 :]
+    """Return the route of `path` and the name below it; `/*` ends those of numbered files."""
+    if path.startswith(f"{STATIC}/"):
+        return STATIC, path[len(STATIC) + 1 :]
     folder, _, name = path.rpartition("/")
+    above, _, session_id = folder.rpartition("/")
+    if above in NUMBERED and session_id and name:
+        return f"{above}/*", f"{session_id}/{name}"
     return folder, name

@@ -1,12 +1,18 @@
 """The sessions as the routes see them: one small protocol, and the one in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
 from ingest.catalogue.protocol import Catalogue
-from ingest.catalogue.records import ALL_SESSIONS, SessionFilter
+from ingest.catalogue.records import (
+    ALL_FILES,
+    ALL_SESSIONS,
+    FileFilter,
+    FilePage,
+    SessionFilter,
+)
 from ingest.errors import NotFoundError
 from ingest.execution.protocol import Backend
 from ingest.manager import SessionManager, SessionStatistics
@@ -52,8 +58,18 @@ class Sessions(Protocol):
     async def errors_after(self, session_id: str, n: int) -> tuple[list[FileError], int]:
         """Return errors numbered above `n`, at most 1000, and the number of all errors."""
 
-    async def report(self, session_id: str) -> AsyncIterator[list[OutcomeRecord]]:
-        """Return what is recorded of each file, a page at a time."""
+    async def files(
+        self, session_id: str, wanted: FileFilter, after: int | None, limit: int
+    ) -> FilePage:
+        """Return a page of the outcomes `wanted`, from the one that follows file `after`."""
+
+    async def outcome(self, session_id: str, n: int) -> OutcomeRecord:
+        """Return what is recorded of file `n`."""
+
+    async def report(
+        self, session_id: str, wanted: FileFilter = ALL_FILES
+    ) -> AsyncIterator[Sequence[OutcomeRecord]]:
+        """Return what is recorded of each file `wanted`, a page at a time."""
 
     async def directories(self, path: str) -> dict[str, Any]:
         """List the folders in `path`."""
@@ -96,6 +112,8 @@ class LocalSessions:
         self.start = store.start
         self.cancel = store.cancel
         self.errors_after = store.errors_after
+        self.files = store.files
+        self.outcome = store.outcome
         self.report = store.report
         self.directories = store.directories
         self.check = store.check

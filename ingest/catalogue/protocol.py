@@ -15,7 +15,14 @@ Guarantees of every implementation:
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ingest.catalogue.records import ALL_SESSIONS, PendingFile, SessionFilter, SessionRecord
+from ingest.catalogue.records import (
+    ALL_SESSIONS,
+    FileFilter,
+    FilePage,
+    PendingFile,
+    SessionFilter,
+    SessionRecord,
+)
 from ingest.outcome import OutcomeRecord
 from ingest.request import IngestRequest
 from ingest.session import FileError, Session, Status
@@ -52,6 +59,27 @@ class CatalogueReader(Protocol):
 
         Raises:
             NotFoundError: the session was pruned.
+        """
+
+    async def files(
+        self, number: int, wanted: FileFilter, after: int | None, limit: int
+    ) -> FilePage:
+        """
+        Return the outcomes `wanted` that follow the one of file `after`; from the first, for None.
+
+        A page has `limit` outcomes unless it is the last, or their metadata exceeds PAGE_BYTES.
+
+        Raises:
+            NotFoundError: the session was pruned.
+            InvalidRequestError: file `after` has no outcome to go on from.
+        """
+
+    async def outcome(self, number: int, n: int) -> OutcomeRecord:
+        """
+        Return the outcome of file `n`.
+
+        Raises:
+            NotFoundError: it has none, or the session was pruned.
         """
 
 

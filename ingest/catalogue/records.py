@@ -1,7 +1,13 @@
 """What a catalogue is asked for, and what it returns of sessions and their files."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
 
+from ingest.outcome import OutcomeRecord
+from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import Status
 
@@ -58,3 +64,85 @@ class PendingFile:
 
     n: int
     path: bytes
+
+
+class FileOrder(StrEnum):
+    """What a list of files is sorted by; files that are equal in it are in the order found."""
+
+    N = "n"
+    PATH = "path"
+    SIZE = "size"
+    MODIFIED = "modified"
+
+
+SortValue: TypeAlias = int | bytes | str
+
+LOWEST = -(2**63)
+"""What an unknown time of modification is sorted as: before every known one."""
+
+SORT_VALUES: Mapping[FileOrder, Callable[[OutcomeRecord], SortValue]] = MappingProxyType(
+    {
+        FileOrder.N: lambda record: record.n,
+        FileOrder.PATH: lambda record: record.path,
+        FileOrder.SIZE: lambda record: -1 if record.size is None else record.size,
+        FileOrder.MODIFIED: lambda record: LOWEST if record.modified is None else record.modified,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFilter:
+    """
+    Which outcomes of a session to list, and in which order.
+
+    `text` is a part of the path, whatever its case. `media_type` is a whole one, or `image/*`.
+    `folder` is a display path below the root; files are taken at any depth below it. Each takes
+    every file where it is empty.
+    """
+
+    status: str = ""
+    text: str = ""
+    media_type: str = ""
+    folder: str = ""
+    order: FileOrder = FileOrder.N
+    descending: bool = False
+
+    def takes(self, record: OutcomeRecord) -> bool:
+        """Return whether an outcome is to be listed."""
+        path, kind = display_path(record.path), (record.media_type or "").lower()
+        wanted = self.media_type.lower()
+        return (
+            self.status in ("", record.status)
+            and self.text.lower() in path.lower()
+            and (not self.folder or path.startswith(f"{self.folder}/"))
+            and (kind.startswith(wanted[:-1]) if wanted.endswith("/*") else wanted in ("", kind))
+        )
+
+    def sort_key(self, record: OutcomeRecord) -> tuple[SortValue, int]:
+        """Return what an outcome is sorted by."""
+        return SORT_VALUES[self.order](record), record.n
+
+
+ALL_FILES = FileFilter()
+
+PAGE_BYTES = 2 * 1024 * 1024
+"""Characters of metadata in a page of files: the file that exceeds them is its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """Outcomes of a session, and the number of the file to begin the next page after, or None."""
+
+    records: Sequence[OutcomeRecord]
+    next: int | None
+
+    @classmethod
+    def of(cls, records: Sequence[OutcomeRecord], limit: int) -> "FilePage":
+        """Return the first of `records` as a page: at most `limit`, within PAGE_BYTES."""
+        size = count = 0
+        for record in records[:limit]:
+            count += 1
+            size += len(record.metadata or "")
+            if size > PAGE_BYTES:
+                break
+        return cls(records[:count], records[count - 1].n if len(records) > count else None)

@@ -7,24 +7,34 @@ Every method is one transaction in a thread of `Database`. A file's row has one 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from ingest.catalogue import migrations
 from ingest.catalogue import retention as pruning
 from ingest.catalogue.database import Database
-from ingest.catalogue.records import ALL_SESSIONS, PendingFile, SessionFilter, SessionRecord
+from ingest.catalogue.file_search import FileSearch, find_outcome
+from ingest.catalogue.records import (
+    ALL_SESSIONS,
+    FileFilter,
+    FilePage,
+    PendingFile,
+    SessionFilter,
+    SessionRecord,
+)
 from ingest.discovery import identities
 from ingest.errors import NotFoundError
 from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
+
+T = TypeVar("T")
 
 FILES = 2**32
 """
@@ -334,6 +344,22 @@ class SQLiteCatalogue:
 
         return await self._database.read(work)
 
+    async def files(
+        self, number: int, wanted: FileFilter, after: int | None, limit: int
+    ) -> FilePage:
+        """Return a page of the outcomes `wanted`, in steps between which others read."""
+        search = FileSearch(*_range(number), wanted, after, limit)
+        while not await self._database.read(search.step):
+            pass
+        return await self._database.read(_kept(number, search.page))
+
+    async def outcome(self, number: int, n: int) -> OutcomeRecord:
+        """Return the outcome of file `n`."""
+        low, high = _range(number)
+        return await self._database.read(
+            _kept(number, lambda connection: find_outcome(connection, low, high, n))
+        )
+
     async def prune(self, ended_before: float) -> list[str]:
         """
         Forget sessions that ended earlier; keep of each file the newest record of its being done.
@@ -420,6 +446,19 @@ def _errors(
 def _last_error(connection: sqlite3.Connection, number: int) -> int:
     query = "SELECT coalesce(max(n), 0) FROM errors WHERE session = ?"
     return int(connection.execute(query, (number,)).fetchone()[0])
+
+
+def _kept(
+    number: int, read: Callable[[sqlite3.Connection], T]
+) -> Callable[[sqlite3.Connection], T]:
+    """Return a function that reads, and raises NotFoundError for a session that was pruned."""
+
+    def work(connection: sqlite3.Connection) -> T:
+        result = read(connection)
+        _check_kept(connection, number)
+        return result
+
+    return work
 
 
 def _check_kept(connection: sqlite3.Connection, number: int) -> None:

@@ -6,8 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from ingest.catalogue.records import ALL_SESSIONS, PendingFile, SessionFilter, SessionRecord
-from ingest.errors import CatalogueError, NotFoundError
+from ingest.catalogue.records import (
+    ALL_SESSIONS,
+    FileFilter,
+    FilePage,
+    PendingFile,
+    SessionFilter,
+    SessionRecord,
+)
+from ingest.errors import CatalogueError, InvalidRequestError, NotFoundError
 from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path
 from ingest.request import IngestRequest
@@ -176,6 +183,31 @@ class MemoryCatalogue:
     async def outcomes(self, number: int, after: int, limit: int) -> list[OutcomeRecord]:
         recorded = sorted(self._kept(number).outcomes.items())
         return [outcome for n, outcome in recorded if n > after][:limit]
+
+    async def files(
+        self, number: int, wanted: FileFilter, after: int | None, limit: int
+    ) -> FilePage:
+        outcomes = self._kept(number).outcomes
+        taken = sorted(
+            filter(wanted.takes, outcomes.values()), key=wanted.sort_key, reverse=wanted.descending
+        )
+        if after is not None:
+            last = outcomes.get(after)
+            if last is None:
+                raise InvalidRequestError({"after": f"{after}; no such file"})
+            position = wanted.sort_key(last)
+            taken = [
+                each
+                for each in taken
+                if each is not last and (wanted.sort_key(each) < position) == wanted.descending
+            ]
+        return FilePage.of(taken, limit)
+
+    async def outcome(self, number: int, n: int) -> OutcomeRecord:
+        outcome = self._kept(number).outcomes.get(n)
+        if outcome is None:
+            raise NotFoundError(f"no outcome of a file {n}")
+        return outcome
 
     async def prune(self, ended_before: float) -> list[str]:
         await self.check()

@@ -63,6 +63,8 @@ def routes() -> Iterator[tuple[str, str]]:
         yield from ((path, method.lower()) for method in methods)
     for folder, methods in made._below.items():
         template = f"{folder}/{{{names.get(folder, 'session_id')}}}"
+        if folder.endswith("/*"):
+            template = f"{folder.removesuffix('*')}{{session_id}}/{{n}}"
         yield from ((template, method.lower()) for method in methods)
 
 
@@ -136,6 +138,8 @@ async def ask_all(client: Client) -> None:
         (f"{API}/status/{session_id}", b"errors_after=0", f"{API}/status/{one}"),
         (f"{API}/status", b"", f"{API}/status"),
         (f"{API}/directories", b"", f"{API}/directories"),
+        (f"{API}/files/{session_id}", b"limit=2", f"{API}/files/{one}"),
+        (f"{API}/files/{session_id}/1", b"", f"{API}/files/{one}/{{n}}"),
         (f"{API}/report/{session_id}", b"format=csv", f"{API}/report/{one}"),
         ("/healthz", b"", "/healthz"),
         ("/healthz", b"ready", "/healthz"),
@@ -202,7 +206,7 @@ async def test_problems_are_as_described(tmp_path: Path) -> None:
             answer = await client.process(None, **fields_)
             assert answer.status >= 400
             check(answer, "post", f"{API}/process")
-        for route in ("status", "stream", "report"):
+        for route in ("status", "stream", "files", "report"):
             answer = await client.get(f"{API}/{route}/none")
             assert answer.status == 404
             check(answer, "get", f"{API}/{route}/{{session_id}}")

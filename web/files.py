@@ -1,0 +1,62 @@
+"""The routes of what became of each file: the list of files, one file, and the report."""
+
+from ingest.errors import NotFoundError
+from ingest.outcome import OutcomeRecord
+from ingest.report import record
+from web.query import NUMBER_DIGITS, choice, file_filter, is_number, page_of_files
+from web.report import MEDIA_TYPES, written
+from web.request import Request
+from web.response import Response, json
+from web.sessions import Sessions
+
+
+class FileRoutes:
+    """Reads outcomes from the sessions and writes them as responses."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def page(self, request: Request, session_id: str) -> Response:
+        """Return a page of a session's files."""
+        wanted = file_filter(request.query)
+        after, limit = page_of_files(request.query)
+        page = await self._sessions.files(session_id, wanted, after, limit)
+        following = None if page.next is None else str(page.next)
+        return json({"files": [_numbered(row) for row in page.records], "next": following})
+
+    async def one(self, _: Request, place: str) -> Response:
+        """Return one file of a session; `place` is the session and the file's number."""
+        return json(_numbered(await self._sessions.outcome(*_place(place))))
+
+    async def report(self, request: Request, session_id: str) -> Response:
+        """Return the report of a session, in pieces as it is read."""
+        kind = choice(request.query, "format", MEDIA_TYPES)
+        if kind is None:
+            csv_first = request.quality("text/csv") > request.quality("application/x-ndjson")
+            kind = "csv" if csv_first else "ndjson"
+        mark = choice(request.query, "bom", ("0", "1")) != "0"
+        wanted = file_filter(request.query, sorted_=False)
+        pages = await self._sessions.report(session_id, wanted)
+        name = f'attachment; filename="ingest-{session_id}.{kind}"'
+        return Response(
+            200,
+            written(pages, kind, byte_order_mark=mark),
+            [
+                (b"content-type", MEDIA_TYPES[kind].encode()),
+                (b"cache-control", b"no-store"),
+                (b"content-disposition", name.encode()),
+                (b"vary", b"accept"),
+            ],
+        )
+
+
+def _place(place: str) -> tuple[str, int]:
+    """Return the session and the file's number that a path names."""
+    session_id, _, n = place.partition("/")
+    if not is_number(n, NUMBER_DIGITS):
+        raise NotFoundError(f"no file {n!r}; files are numbered from 1")
+    return session_id, int(n)
+
+
+def _numbered(row: OutcomeRecord) -> dict[str, object]:
+    return {"n": row.n, **record(row)}
