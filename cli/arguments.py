@@ -78,6 +78,18 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", help="directory to ingest")
     parser.add_argument("--pattern", default="*", help="globs, with | between them (*)")
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out files and folders, by gitignore's rules; may be repeated",
+    )
+    parser.add_argument(
+        "--one-file-system",
+        action="store_true",
+        help="enter no folder on another file system",
+    )
     parser.add_argument("--max-files", type=_count, metavar="N", help="take at most N files")
     parser.add_argument(
         "--skip-existing",

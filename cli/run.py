@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import IO, Any
@@ -13,6 +14,9 @@ from cli.messages import warn
 from cli.summary import summarize
 from ingest import IngestError, Settings, SettingsError
 from web import Application, create_app
+
+FIELDS = ("pattern", "exclude", "one_file_system", "max_files", "skip_existing")
+"""The flags that are fields of the session's request."""
 
 INTERRUPTED = 130
 """The exit status that shells give to a command ended by Ctrl-C: 128 + SIGINT."""
@@ -28,8 +32,9 @@ def run(flags: dict[str, Any]) -> int:
     if not os.path.isdir(flags["directory"]):
         raise SettingsError(f"not a directory: {flags['directory']!r}")
     as_json, report = flags.pop("json"), flags.pop("report")
-    fields = {name: flags.pop(name) for name in ("pattern", "max_files", "skip_existing")}
+    fields = {name: flags.pop(name) for name in FIELDS}
     flags["root"] = flags.pop("directory")
+    fields["exclude"] += _own(report, flags["root"])
     database = value_of("database", flags["database"])
     settings = settings_of({**flags, "database": database or state_database(flags["root"])})
     try:
@@ -86,6 +91,17 @@ async def _follow(app: Application, session_id: str, printer: SessionPrinter) ->
             printer.errors(page)
         printer.snapshot(snapshot)
     return printer.exit_status
+
+
+def _own(report: str | None, root: str) -> list[str]:
+    """Return the pattern that leaves the report out of the ingest, if it lies below the root."""
+    if report is None or report == "-":
+        return []
+    below = os.path.relpath(os.path.realpath(report), os.path.realpath(root))
+    if below.split(os.sep)[0] == os.pardir:
+        return []
+    name = os.fsencode(below).decode("utf-8", "replace")
+    return ["/" + re.sub(r"[][\\*? ]", r"\\\g<0>", name).replace("\ufffd", "?")]
 
 
 def _open(path: str, mode: str) -> IO[bytes]:

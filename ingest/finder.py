@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from ingest.catalogue.records import SessionRecord
-from ingest.discovery import Chunk, discover
+from ingest.discovery import Chunk, Selection, discover
 from ingest.execution.backends import consume_result
 from ingest.execution.batch import BatchFile
 from ingest.publisher import SnapshotPublisher
@@ -72,14 +72,15 @@ class FileFinder:
         if self._cancelled.is_set():
             return
         request = self._record.request
-        chunks = discover(
-            self._resources.root,
-            self._record.directory,
+        selection = Selection(
             matches=request.matcher(),
             recursive=request.recursive,
             limit=request.max_files,
+            exclude=request.exclude,
+            one_file_system=request.one_file_system,
             leave_out=self._resources.catalogue.own_files(),
         )
+        chunks = discover(self._resources.root, self._record.directory, selection)
         cancellation = asyncio.create_task(self._cancelled.wait())
         try:
             listing = self._list(chunks)

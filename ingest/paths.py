@@ -1,6 +1,7 @@
 """Paths below the ingest root: which file or directory is meant, and how it is written as text."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 from ingest.errors import ForbiddenError, InvalidRequestError, NotFoundError, check_shortage
@@ -9,6 +10,17 @@ from ingest.errors import ForbiddenError, InvalidRequestError, NotFoundError, ch
 def display_path(path: bytes) -> str:
     """Return a path as text, with U+FFFD for each byte that is not UTF-8, as JSON requires."""
     return path.decode("utf-8", "replace")
+
+
+def match_text(path: bytes) -> str:
+    """
+    Return a path as text that patterns are compared with: UTF-8 whatever the locale, composed.
+
+    File systems keep "é" as one character or as two; patterns are in Unicode's composed form (NFC).
+    """
+    if path.isascii():
+        return path.decode("ascii")
+    return unicodedata.normalize("NFC", path.decode("utf-8", "surrogateescape"))
 
 
 def locate(root: str, path: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -11,11 +12,20 @@ from ingest.errors import InvalidRequestError
 PATTERN_LIMIT = 1000
 """Characters of a pattern: far more than people type, and short to match."""
 
+EXCLUDE_LIMIT = 100
+"""Patterns to exclude, each of at most PATTERN_LIMIT characters."""
+
+EXCLUDE_CHARACTERS = 10_000
+"""Characters of all patterns to exclude: they are in every snapshot."""
+
 NAME_LIMIT = 200
 """Characters of a session's name: it is in every snapshot."""
 
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates, which no page, log or terminal should get in a name."""
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no name can have in it, and what cannot be written as UTF-8."""
 
 MAX_FILES_LIMIT = 2**53
 """Up to here every reader of JSON takes the number for what it is."""
@@ -33,6 +43,8 @@ class IngestRequest:
     directory: str = "."
     pattern: str = "*"
     recursive: bool = True
+    exclude: tuple[str, ...] = ()
+    one_file_system: bool = False
     max_files: int | None = None
     retry_of: str | None = None
     skip_existing: bool = False
@@ -45,6 +57,8 @@ class IngestRequest:
                 ("directory", _check_directory(self.directory)),
                 ("pattern", _check_pattern(self.pattern)),
                 ("recursive", _check_boolean(self.recursive)),
+                ("exclude", _check_exclude(self.exclude)),
+                ("one_file_system", _check_boolean(self.one_file_system)),
                 ("max_files", _check_max_files(self.max_files)),
                 ("retry_of", _check_retry_of(self.retry_of)),
                 ("skip_existing", _check_boolean(self.skip_existing)),
@@ -54,6 +68,7 @@ class IngestRequest:
         }
         if errors:
             raise InvalidRequestError(errors)
+        object.__setattr__(self, "exclude", tuple(self.exclude))  # a list, where it was JSON
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> "IngestRequest":
@@ -78,8 +93,8 @@ class IngestRequest:
         return request
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return all fields by name."""
-        return asdict(self)
+        """Return all fields by name, as JSON has them."""
+        return {**asdict(self), "exclude": list(self.exclude)}
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> "IngestRequest":
@@ -94,8 +109,8 @@ class IngestRequest:
         return public
 
     def matcher(self) -> re.Pattern[str] | None:
-        """Compile `pattern` for whole names; None takes every name."""
-        globs = _globs(self.pattern)
+        """Compile `pattern` for whole names in composed form (NFC); None takes every name."""
+        globs = _globs(unicodedata.normalize("NFC", self.pattern))
         if "*" in globs:
             return None
         return re.compile("|".join(map(fnmatch.translate, globs)), re.IGNORECASE)
@@ -125,6 +140,29 @@ def _check_pattern(value: object) -> str | None:
 
 def _check_boolean(value: object) -> str | None:
     return None if isinstance(value, bool) else f"{_type(value)}; it has to be true or false"
+
+
+def _check_exclude(value: object) -> str | None:
+    if not isinstance(value, list | tuple):
+        return f'{_type(value)}; it has to be a list of patterns, such as [".git/", "*.tmp"]'
+    if len(value) > EXCLUDE_LIMIT:
+        return f"{len(value):,} patterns; the limit is {EXCLUDE_LIMIT}"
+    if error := next(filter(None, map(_check_excluded, value)), None):
+        return error
+    characters = sum(map(len, value))
+    if characters > EXCLUDE_CHARACTERS:
+        return f"{characters:,} characters in all; the limit is {EXCLUDE_CHARACTERS:,}"
+    return None
+
+
+def _check_excluded(pattern: object) -> str | None:
+    if not isinstance(pattern, str):
+        return f"{_type(pattern)} in the list; every pattern has to be text"
+    if len(pattern) > PATTERN_LIMIT:
+        return f"a pattern of {len(pattern):,} characters; the limit is {PATTERN_LIMIT:,}"
+    if UNSTORABLE.search(pattern):
+        return f"{pattern!r} has a NUL or a lone surrogate in it; no name has them"
+    return None
 
 
 def _check_name(value: object) -> str | None:

@@ -44,6 +44,7 @@ EXTRAS = {
 
 PURE = frozenset(
     {"sse/event.py", "sse/parser.py", "sse/channel.py", "sse/timing_wheel.py", "ingest/session.py"}
+    | {"ingest/exclude.py"}
 )
 """No event loop, clock, chance, file, socket, thread or log: what they need is handed to them."""
 

@@ -99,6 +99,20 @@ def test_report_is_written_at_the_end(tmp_path: Path) -> None:
     assert piped.stderr.splitlines()[-1] == "completed: 100 %, 3 done"
 
 
+def test_report_inside_the_folder_is_left_out(tmp_path: Path) -> None:
+    """It would list itself and differ at every run; odd characters in its name do not matter."""
+    files(tmp_path, 3)
+    (tmp_path / "inbox" / "skip.tmp").touch()
+    for name in ("found.csv", "f[1] *\\ .csv"):
+        report = tmp_path / "inbox" / name
+        for _ in range(2):
+            found = run(
+                tmp_path, "--report", str(report), "--exclude", "*.tmp", "--one-file-system"
+            )
+            assert found.stdout.splitlines()[-1] == "completed: 100 %, 3 done"
+        report.unlink()
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -2,13 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.discovery import Chunk, discover, identities, list_directories
+from ingest.discovery import Chunk, Selection, discover, identities, list_directories
 from ingest.errors import NotFoundError
 from ingest.request import IngestRequest
 from tests.support.ingest import fill, path_of
@@ -22,13 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def chunks(root: Path, directory: bytes = b".", **options: Any) -> Iterator[Chunk]:
-    defaults: dict[str, Any] = {
-        "matches": None,
-        "recursive": True,
-        "limit": None,
-        "leave_out": frozenset(),
-    }
-    return discover(root, directory, **{**defaults, **options})
+    return discover(root, directory, Selection(**options))
 
 
 def find(root: Path, directory: bytes = b".", **options: Any) -> list[bytes]:
@@ -152,6 +148,111 @@ def test_chunks_are_bounded_and_miss_nothing(root: Path, monkeypatch: pytest.Mon
     found = list(chunks(root))
     assert max(len(chunk) for chunk in found) == 4
     assert len({file for chunk in found for file in chunk.files}) == 25
+
+
+# What is left out
+
+
+def test_excluded_folder_is_not_scanned(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and folders are left out by the rules of gitignore, and the rest is found."""
+    fill(root, ["a.txt", "b.tmp", "@ea/x", "sub/@ea/y", "sub/c.txt", "sub/keep.tmp"])
+    scanned: list[bytes] = []
+    scandir = os.scandir
+
+    def scan(fd: int) -> Any:
+        scanned.append(path_of(fd))
+        return scandir(fd)
+
+    monkeypatch.setattr("os.scandir", scan)
+    found = find(root, exclude=("@ea/", "*.tmp", "!keep.tmp"))
+    assert found == [b"a.txt", b"sub/c.txt", b"sub/keep.tmp"]
+    assert [os.path.basename(path) for path in scanned] == [b"root", b"sub"]
+
+
+def test_exclusion_is_relative_to_the_directory(root: Path) -> None:
+    """A pattern with a slash begins at the session's directory, not at the root."""
+    fill(root, ["sub/out/a", "sub/in/out/b", "out/c"])
+    assert find(root, b"sub", exclude=("/out",)) == [b"sub/in/out/b"]
+    assert find(root, exclude=("/out",)) == [b"sub/in/out/b", b"sub/out/a"]
+
+
+def test_excluded_files_do_not_count_against_the_limit(root: Path) -> None:
+    """Ten files are ten that are wanted."""
+    fill(root, [f"{n}.{kind}" for n in range(9) for kind in ("tmp", "txt")])
+    assert len(find(root, exclude=("*.tmp",), limit=9)) == 9
+
+
+def test_ignore_files_are_for_their_folder_and_below(root: Path) -> None:
+    """A deeper one overrides those above, and the request overrides all; the root's counts too."""
+    fill(root, ["a.tmp", "a.txt", "sub/a.tmp", "sub/b.log", "sub/deep/a.tmp", "sub/deep/c.txt"])
+    (root / ".ingestignore").write_text("# what cameras leave\n*.tmp\n.ingestignore\n")
+    (root / "sub" / ".ingestignore").write_text("!a.tmp\n/b.log\n")
+    assert find(root) == [b"a.txt", b"sub/a.tmp", b"sub/deep/a.tmp", b"sub/deep/c.txt"]
+    assert find(root, b"sub/deep") == [b"sub/deep/a.tmp", b"sub/deep/c.txt"]
+    assert find(root, exclude=("a.tmp",)) == [b"a.txt", b"sub/deep/c.txt"]
+
+
+def test_ignore_file_that_is_a_link_or_a_folder_is_none(root: Path) -> None:
+    """A link may lead out of the root, and opening a FIFO must not wait for its writer."""
+    fill(root, ["a/x", "b/x", "c/x", "c/.ingestignore/y", "rules"])
+    (root / "rules").write_text("x")
+    (root / "a" / ".ingestignore").symlink_to("../rules")
+    os.mkfifo(root / "b" / ".ingestignore")
+    assert find(root) == [b"a/x", b"b/x", b"c/.ingestignore/y", b"c/x", b"rules"]
+
+
+def test_folder_with_an_unreadable_ignore_file_is_an_error(root: Path) -> None:
+    """What it would leave out is not known, so nothing of the folder is taken."""
+    fill(root, ["sub/a", "b"])
+    (root / "sub" / ".ingestignore").write_bytes(b"x\n" * 40_000)
+    (found,) = chunks(root)
+    assert found.files == [b"b"]
+    ((folder, reason),) = found.unreadable
+    assert folder == b"sub"
+    assert "has more than 65,536 bytes" in reason
+
+
+def test_folder_that_is_mounted_twice_is_entered_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree may be mounted inside itself: device and inode tell a folder, not its path."""
+    fill(root, ["a", "sub/b", "mounted/a", "mounted/mounted/a"])
+    fstat, identity = os.fstat, os.stat(root)
+    monkeypatch.setattr(
+        "os.fstat", lambda fd: identity if path_of(fd).endswith(b"mounted") else fstat(fd)
+    )
+    assert find(root) == [b"a", b"sub/b"]
+
+
+def test_other_file_systems_are_entered_unless_it_is_asked_not_to(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder on another device than the directory's own is passed over, with what is in it."""
+    fill(root, ["a", "sub/b", "mounted/c"])
+    fstat, other = os.fstat, os.stat("/proc")
+    monkeypatch.setattr(
+        "os.fstat", lambda fd: other if path_of(fd).endswith(b"mounted") else fstat(fd)
+    )
+    assert find(root) == [b"a", b"mounted/c", b"sub/b"]
+    assert find(root, one_file_system=True) == [b"a", b"sub/b"]
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_patterns_match_whatever_the_locale(root: Path, locale: str) -> None:
+    """Names and patterns are UTF-8, also where Python decodes names otherwise."""
+    fill(root, ["M\u00fcller/\u00c4.txt", "\u00d6l/b.txt"])
+    code = (
+        "import sys; from pathlib import Path; from ingest.discovery import *;"
+        "from ingest.request import IngestRequest as R;"
+        r"r = R(pattern='\u00e4*|b*', exclude=['\u00d6l/']);"
+        "s = Selection(matches=r.matcher(), exclude=r.exclude);"
+        "found = [f for c in discover(Path(sys.argv[1]), b'.', s) for f in c.files];"
+        "sys.stdout.buffer.write(b' '.join(found))"
+    )
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", code, str(root)]
+    found = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert found.stdout.decode() == "M\u00fcller/\u00c4.txt"
 
 
 # What cannot be read

@@ -9,12 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import InvalidRequestError
+from ingest.paths import match_text
 from ingest.request import IngestRequest
 
-BAD = {
+BAD: dict[str, list[Any]] = {
     "directory": ["", "a\0b", 5, None, ["."]],
     "pattern": ["", "  ", "|", " | ", 5, None, "x" * 1001],
     "recursive": [1, "true", None],
+    "exclude": [
+        None,
+        ".git",
+        [5],
+        ["a\0"],
+        ["\ud800"],
+        ["x" * 1001],
+        ["x"] * 101,
+        ["y" * 999] * 11,
+    ],
+    "one_file_system": [1, None],
     "max_files": [0, -1, True, 1.0, "5", 2**64],
     "retry_of": ["", 5, False],
     "skip_existing": [0, "no", None],
@@ -23,7 +35,7 @@ BAD = {
 
 def matches(pattern: str, name: str | bytes) -> bool:
     matcher = IngestRequest(pattern=pattern).matcher()
-    return matcher is None or matcher.match(os.fsdecode(name)) is not None
+    return matcher is None or matcher.match(match_text(os.fsencode(name))) is not None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +73,7 @@ def test_recorded_field_of_a_newer_version_is_ignored() -> None:
 
 def test_request_survives_its_way_through_the_catalogue() -> None:
     """What is written as JSON and read back is the same request."""
-    request = IngestRequest(directory="a/\u00e9", pattern="*.x", max_files=2**53, retry_of="s")
+    request = IngestRequest(directory="a/\u00e9", pattern="*.x", exclude=("b/",), retry_of="s")
     assert IngestRequest(**orjson.loads(orjson.dumps(request.to_mapping()))) == request
 
 
@@ -85,6 +97,8 @@ def test_request_survives_its_way_through_the_catalogue() -> None:
         ("a.c", "abc", False),
         ("**", "anything", True),
         ("\u00e4*", "\u00c4pfel", True),
+        ("\u00e4*", "A\u0308pfel", True),
+        ("a\u0308*", "\u00c4pfel", True),
     ],
 )
 def test_pattern_is_globs_on_the_whole_name(pattern: str, name: str | bytes, taken: bool) -> None:

@@ -67,6 +67,8 @@ def test_media_type_is_read_as_the_standard_says(tmp_path: Path, media_type: str
         ("directory", 1), ("directory", None), ("directory", ""), ("directory", "a\0b"),
         ("directory", "0.txt"), ("pattern", []), ("pattern", ""), ("pattern", "*" * 1001),
         ("recursive", 1), ("recursive", None), ("recursive", "true"), ("max_files", 0),
+        ("exclude", "*.tmp"), ("exclude", None), ("exclude", [1]), ("exclude", ["a\0b"]),
+        ("exclude", ["*"] * 101), ("exclude", {}), ("one_file_system", 1),
         ("max_files", -1), ("max_files", 1.0), ("max_files", True), ("max_files", "1"),
         ("max_files", 1e300), ("retry_of", 1), ("retry_of", ""), ("skip_existing", 0),
         ("skip_existing", {}), ("recursiv", True), ("", 1), ("__class__", 1), ("\u2028", 1),

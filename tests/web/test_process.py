@@ -35,8 +35,9 @@ async def test_snapshot_shows_what_was_asked_for(tmp_path: Path) -> None:
         last = await client.finished(session_id)
         assert last["name"] == "Lisbon \U0001f30d"
         assert last["request"] == {
-            "directory": ".", "pattern": "*.txt", "recursive": True, "max_files": 2,
-            "retry_of": None, "skip_existing": False,
+            "directory": ".", "pattern": "*.txt", "recursive": True, "exclude": [],
+            "one_file_system": False, "max_files": 2, "retry_of": None,
+            "skip_existing": False,
         }  # fmt: skip
         unnamed = await client.finished(await client.start())
         assert unnamed["name"] is None
@@ -57,6 +58,8 @@ async def test_process_takes_all_fields(tmp_path: Path) -> None:
             ({"max_files": 2**53}, 4),
             ({"directory": str(tmp_path / "inbox" / "sub")}, 1),
             ({"pattern": "*.png"}, 0),
+            ({"exclude": ["sub/"], "one_file_system": True}, 3),
+            ({"exclude": ["*.txt", "!0.txt"]}, 2),
         ):
             last = await client.finished(await client.start(**{**asked, **fields}))
             assert (last["total_files"], last["status"]) == (total, "completed"), fields
