@@ -81,3 +81,9 @@ def check_shortage(error: OSError) -> None:
         raise ShortageError(
             f"the service is short of resources: {error.strerror}; retry in a few seconds"
         ) from error
+
+
+class TooManyPreviewsError(IngestError):
+    """As many previews are being made as may."""
+
+    status = 503

@@ -37,6 +37,7 @@ REQUIREMENTS = {
 
 EXTRAS = {
     "ingest/builtin/image.py": frozenset({"PIL"}),
+    "ingest/builtin/preview.py": frozenset({"PIL"}),
     "cli/bar.py": frozenset({"rich"}),
     "web/metrics.py": frozenset({"prometheus_client"}),
 }

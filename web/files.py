@@ -1,7 +1,10 @@
 """The routes of what became of each file: the list of files, one file, and the report."""
 
+import hashlib
+
 from ingest.errors import NotFoundError
 from ingest.outcome import OutcomeRecord
+from ingest.previews import Previews
 from ingest.report import record
 from web.query import NUMBER_DIGITS, choice, file_filter, is_number, page_of_files
 from web.report import MEDIA_TYPES, written
@@ -13,8 +16,9 @@ from web.sessions import Sessions
 class FileRoutes:
     """Reads outcomes from the sessions and writes them as responses."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, previews: Previews) -> None:
         self._sessions = sessions
+        self._previews = previews
 
     async def page(self, request: Request, session_id: str) -> Response:
         """Return a page of a session's files."""
@@ -27,6 +31,18 @@ class FileRoutes:
     async def one(self, _: Request, place: str) -> Response:
         """Return one file of a session; `place` is the session and the file's number."""
         return json(_numbered(await self._sessions.outcome(*_place(place))))
+
+    async def preview(self, request: Request, place: str) -> Response:
+        """Return a small picture of one file; its ETag is of its content."""
+        made = await self._previews.preview(await self._sessions.outcome(*_place(place)))
+        etag = f'"{hashlib.sha256(made).hexdigest()[:24]}"'
+        kind = b"image/webp" if made.startswith(b"RIFF") else b"image/jpeg"
+        headers = [
+            (b"content-type", kind),
+            (b"cache-control", b"private, max-age=3600"),
+            (b"etag", etag.encode()),
+        ]
+        return Response(304, headers=headers) if request.has(etag) else Response(200, made, headers)
 
     async def report(self, request: Request, session_id: str) -> Response:
         """Return the report of a session, in pieces as it is read."""

@@ -20,6 +20,7 @@ import logging
 from collections.abc import Callable
 
 from ingest.errors import IngestError
+from ingest.previews import Previews
 from ingest.settings import Settings
 from sse import StreamRegistry
 from sse.types import Receive, Send
@@ -60,11 +61,19 @@ class Running:
         self.polling = LongPoll(settings, stopping)
         self.shutdown = Shutdown(stopping, self.streams, self.polling)
         self.static = Static()
+        self.previews = Previews(settings.root)
         self.metrics = Metrics(sessions, self.streams) if has_metrics() else None
         if self.metrics is not None:
             sessions.observe(self.metrics.delivered)
         self.routes = Routes(
-            sessions, self.streams, self.polling, self.static, self.guard, stopping, self.metrics
+            sessions,
+            self.streams,
+            self.polling,
+            self.static,
+            self.guard,
+            self.previews,
+            stopping,
+            self.metrics,
         )
 
     def begin_shutdown(self) -> None:
@@ -121,6 +130,7 @@ class Lifecycle:
             await running.shutdown.drain()
         finally:
             try:
+                await running.previews.close()
                 await running.sessions.close()
             finally:
                 self.running = None

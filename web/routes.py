@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import orjson
 
+from ingest.previews import Previews
 from ingest.request import IngestRequest
 from sse import StreamRegistry, TooManyStreamsError
 from sse.types import Headers
@@ -33,7 +34,7 @@ API = "/api/ingest"
 POLLED = f"{API}/status"
 STATIC = "/static"
 
-NUMBERED = (f"{API}/files",)
+NUMBERED = (f"{API}/files", f"{API}/preview")
 """Routes below which a path names a session and the number of one of its files."""
 
 KEY_LIMIT = 255
@@ -58,6 +59,7 @@ class Routes:
         polling: LongPoll,
         static: Static,
         guard: Guard,
+        previews: Previews,
         stopping: asyncio.Event,
         metrics: Metrics | None = None,
     ) -> None:
@@ -67,7 +69,7 @@ class Routes:
         self._static = static
         self._guard = guard
         self._metrics = metrics
-        self._files = FileRoutes(sessions)
+        self._files = FileRoutes(sessions, previews)
         self._health = Health(sessions, streams)
         self._stopping = stopping
         self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
@@ -89,6 +91,7 @@ class Routes:
                 f"{API}/cancel": {"POST": self._cancel},
                 f"{API}/files": {"GET": self._files.page},
                 f"{API}/files/*": {"GET": self._files.one},
+                f"{API}/preview/*": {"GET": self._files.preview},
                 f"{API}/report": {"GET": self._files.report},
             }
         )

@@ -57,7 +57,7 @@ def operations() -> Iterator[tuple[str, str]]:
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    made = Routes(*[cast("Any", None)] * 6)
+    made = Routes(*[cast("Any", None)] * 7)
     names = {"/static": "name"}
     for path, methods in made._exact.items():
         yield from ((path, method.lower()) for method in methods)
