@@ -36,7 +36,7 @@ REQUIREMENTS = {
 """What each part may import besides ours and the standard library."""
 
 EXTRAS = {
-    "ingest/builtin/image.py": frozenset({"PIL"}),
+    "ingest/builtin/decode.py": frozenset({"PIL"}),
     "ingest/builtin/preview.py": frozenset({"PIL"}),
     "cli/bar.py": frozenset({"rich"}),
     "web/metrics.py": frozenset({"prometheus_client"}),

@@ -2,15 +2,18 @@
 The fields of an image's EXIF that are recorded, as plain values.
 
 The values come from strangers: each text is bounded, each number is finite, and a value that makes
-no sense is left out. Tags have the names of the standard, as `PIL.ExifTags.TAGS` has them.
+no sense is left out. Tags have the names of the standard.
 """
 
+import io
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ingest.builtin.clean_text import clean_text
 from ingest.builtin.dates import iso_date
+from ingest.builtin.tiff import EXIF_DIRECTORY, Tags, TiffReader
 
 _COMMENT = "UserComment"
 _TEXTS = {
@@ -38,11 +41,53 @@ _DATES = {
 _KEYWORDS = "XPKeywords"
 _ORIENTATION = "Orientation"
 
-TAGS = frozenset({*_TEXTS, *_NUMBERS, *_DATES, *sum(_DATES.values(), ()), _KEYWORDS, _ORIENTATION})
-"""The tags that are read here."""
+TAGS: Mapping[int, str] = MappingProxyType(
+    {
+        270: "ImageDescription",
+        271: "Make",
+        272: "Model",
+        274: _ORIENTATION,
+        306: "DateTime",
+        315: "Artist",
+        33432: "Copyright",
+        33434: "ExposureTime",
+        33437: "FNumber",
+        34855: "ISOSpeedRatings",
+        36867: "DateTimeOriginal",
+        36868: "DateTimeDigitized",
+        36880: "OffsetTime",
+        36881: "OffsetTimeOriginal",
+        36882: "OffsetTimeDigitized",
+        37386: "FocalLength",
+        37510: _COMMENT,
+        37520: "SubsecTime",
+        37521: "SubsecTimeOriginal",
+        37522: "SubsecTimeDigitized",
+        40091: "XPTitle",
+        40094: _KEYWORDS,
+        42036: "LensModel",
+    }
+)
+"""The names of the tags that are read here."""
 
 FIELDS = frozenset({*_TEXTS.values(), *_NUMBERS.values(), "taken", "orientation"})
 """The fields that are recorded."""
+
+
+def read_exif(block: bytes) -> tuple[dict[str, Any], bool]:
+    """Return the tags of an EXIF block by name, and whether its byte order is big-endian."""
+    if block[:4] not in (b"II*\0", b"MM\0*"):
+        return {}, False
+    reader = TiffReader(io.BytesIO(block), len(block))
+    main, _ = reader.directory(reader.first)
+    return named_tags(reader, main), reader.big_endian
+
+
+def named_tags(reader: TiffReader, main: Tags) -> dict[str, Any]:
+    """Return the tags of the main and the Exif directory by name."""
+    pointer = main.get(EXIF_DIRECTORY, ())
+    tags = {**main, **(reader.directory(int(pointer[0]))[0] if pointer else {})}
+    return {name: tags[tag] for tag, name in TAGS.items() if tag in tags}
 
 
 def exif_fields(tags: Mapping[str, Any], *, big_endian: bool = False) -> dict[str, Any]:
@@ -60,8 +105,8 @@ def exif_fields(tags: Mapping[str, Any], *, big_endian: bool = False) -> dict[st
     for tag, name in _NUMBERS.items():
         if (number := _number(tags.get(tag))) is not None:
             found[name] = number
-    orientation = tags.get(_ORIENTATION)
-    if isinstance(orientation, int) and 1 <= orientation <= 8:
+    orientation = _number(tags.get(_ORIENTATION))
+    if orientation in range(1, 9):
         found["orientation"] = orientation
     return found
 
@@ -152,7 +197,7 @@ def _date(tags: Mapping[str, Any]) -> str | None:
     """Return the first valid date in ISO 8601, with its offset from UTC if there is one."""
     for tag, (offset_tag, subsec_tag) in _DATES.items():
         text, offset, subsec = (
-            str(tags.get(name, "")).partition("\0")[0].strip()
+            _exif_text(name, tags.get(name), big_endian=False)
             for name in (tag, offset_tag, subsec_tag)
         )
         if date := iso_date(text, offset=offset, subsec=subsec):

@@ -1,247 +1,184 @@
 """
-Images, examined by Pillow; without Pillow no image is examined.
+Images: what their headers hold, and whether they can be decoded.
 
-An image is decoded, not only opened, because a truncated file often has a valid beginning. Of
-several frames or pages only the first is decoded. Only the decoder of the signature is tried.
+The size, EXIF, XMP, IPTC and texts are read here without decoding, so a broken image keeps them.
+Pillow decodes the image as a check (`decode.py`).
 """
 
-import functools
-import importlib
-import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import Any, BinaryIO, NamedTuple
 
 from ingest.builtin import exif
+from ingest.builtin.blocks import ImageBlocks
 from ingest.builtin.clean_text import (
     MAX_TEXT,
     are_truncated,
     clean_keywords,
-    clean_text,
     clean_texts,
     is_truncated,
     split_keywords,
     truncated_texts,
 )
+from ingest.builtin.decode import (
+    MAX_PIXELS,
+    NO_HEADER,
+    Kind,
+    can_decode,
+    find_problem,
+    format_name,
+)
+from ingest.builtin.gif import read_gif
+from ingest.builtin.heif import read_heif, read_jpeg2000, read_jxl
+from ingest.builtin.image_sizes import HEAD, size_in_head
+from ingest.builtin.jpeg import read_jpeg
 from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
-from ingest.builtin.signatures import ICO
-from ingest.errors import MessageError
+from ingest.builtin.photoshop import iptc_of_resources
+from ingest.builtin.png import read_png
+from ingest.builtin.signatures import RAW_TYPES
+from ingest.builtin.tiff import TiffReader, main_size
+from ingest.builtin.webp import read_webp
+from ingest.outcome import ProcessingError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-# Pillow's own limit, above which it warns of a decompression bomb: 256 MiB at 24 bits. Pillow
-# decodes up to twice that; here the limit is strict, as a worker on each core may decode at once.
-MAX_PIXELS = 89_478_485
-
-# Some decoders hold the whole file in memory; a larger file is hashed, not decoded.
-MAX_BYTES = 512 * 1024 * 1024
-
-# Pillow's plugin and format for each type that it decodes without another program.
-_DECODERS = MappingProxyType(
+_READERS: Mapping[str, Callable[[BinaryIO, int], ImageBlocks]] = MappingProxyType(
     {
-        "image/avif": ("Avif", "AVIF"),
-        "image/bmp": ("Bmp", "BMP"),
-        "image/gif": ("Gif", "GIF"),
-        "image/jpeg": ("Jpeg", "JPEG"),
-        "image/png": ("Png", "PNG"),
-        "image/tiff": ("Tiff", "TIFF"),
-        "image/webp": ("WebP", "WEBP"),
-        ICO: ("Ico", "ICO"),
+        "image/avif": read_heif,
+        "image/gif": read_gif,
+        "image/heic": read_heif,
+        "image/heif": read_heif,
+        "image/j2c": read_jpeg2000,
+        "image/jp2": read_jpeg2000,
+        "image/jpeg": read_jpeg,
+        "image/jxl": read_jxl,
+        "image/png": read_png,
+        "image/webp": read_webp,
     }
 )
 # Orientations that exchange width and height for display.
 _TURNED = frozenset({5, 6, 7, 8})
-_XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_IPTC_IN_TIFF = 33723
-_IPTC_IN_PHOTOSHOP = 0x0404
-_NO_TEXT = ("xml:com.adobe.xmp", "raw profile type")
+_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _ICC_TAG = 700, 33723, 34377, 34675
+_COMPRESSION = 259
+# Compressions of which few builds of libtiff have all: Thunderscan, SGI, LZMA, Zstandard, WebP.
+_RARE_COMPRESSIONS = frozenset({32809, 34676, 34677, 34925, 50000, 50001, 50002})
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
 
 
-class ImageError(MessageError, ValueError):
-    """An image that is broken, or too large to decode."""
+class ImageError(ProcessingError, ValueError):
+    """An image that is broken; `outcome` is what is known of it."""
+
+
+class Examination(NamedTuple):
+    """The metadata of an image, and what is wrong with it: an error, a warning, or neither."""
+
+    metadata: dict[str, Any]
+    error: str | None = None
+    warning: str | None = None
+
+
+class _Header(NamedTuple):
+    blocks: ImageBlocks
+    tags: Mapping[str, Any]
+    big_endian: bool
+    is_whole_tiff: bool = False
 
 
 def can_examine(media_type: str | None) -> bool:
     """Return whether an image of this type can be decoded here."""
-    return media_type in _DECODERS and _opener(media_type) is not None
+    return can_decode(media_type)
 
 
-def examine(file: BinaryIO, media_type: str, size: int) -> dict[str, Any]:
+def examine(
+    file: BinaryIO, media_type: str, size: int, *, decode: bool = True, max_pixels: int = MAX_PIXELS
+) -> Examination:
     """
-    Return the metadata of the image in `file`, which is decoded from its start.
+    Return the metadata of the image in `file`, and its problem; `decode` states whether to decode.
 
     The metadata is `format`, `width` and `height`, and where the image has them `exif`, `text` and
-    `keywords`. It is empty if the image cannot be decoded here.
-
-    In a process's main thread, as in a worker, Pillow's warnings are silenced. In another thread
-    the host's filters apply: Python cannot change them for one thread alone.
+    `keywords`, as far as they can be read.
 
     Raises:
-        ImageError: the image is broken, or has more than `MAX_PIXELS`.
+        OSError: the disk failed.
     """
-    opener = _opener(media_type) if media_type in _DECODERS and size <= MAX_BYTES else None
-    if opener is None:
-        return {}
-    with _without_warnings():
-        try:
-            return _examined(opener(file))
-        except ImageError:
-            raise
-        except Exception as error:  # Decoders raise almost any exception on broken data.
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's error, not the image's
-            unknown = type(error).__name__ == "UnidentifiedImageError"
-            if unknown and media_type == "image/tiff" and _has_directory(file, size):
-                return {}  # a kind of TIFF that Pillow does not know is most likely valid
-            raise ImageError(_message(error)) from error
+    header = _read_header(file, media_type, size)
+    metadata = _metadata(header, media_type)
+    if not decode:
+        return Examination(metadata)
+    problem = find_problem(file, media_type, size, max_pixels=max_pixels)
+    if problem is None:
+        return Examination(metadata)
+    if problem.kind is not Kind.BROKEN:
+        return Examination(metadata, warning=str(problem))
+    unknown = problem.reason == NO_HEADER and header.is_whole_tiff
+    if header.blocks.unsupported or unknown:
+        unsupported = f"{Kind.UNSUPPORTED}: {header.blocks.unsupported or problem.reason}"
+        return Examination(metadata, warning=unsupported)
+    return Examination(metadata, error=str(problem))
 
 
-@functools.cache
-def _opener(media_type: str) -> Callable[[BinaryIO], "Image"] | None:
-    """Return the format's opener; None without Pillow or without the format's library."""
-    plugin, name = _DECODERS[media_type]
-    try:
-        pillow = importlib.import_module("PIL.Image")
-        # Without this Pillow imports all of its plugins to find one.
-        module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
-    except ImportError:
-        return None
-    supported = getattr(module, "SUPPORTED", True)
-    return functools.partial(pillow.open, formats=(name,)) if supported else None
+def _read_header(file: BinaryIO, media_type: str, size: int) -> _Header:
+    """Return the blocks of an image and the tags of its EXIF."""
+    file.seek(0)
+    if file.read(4) in _TIFF_SIGNATURES:
+        return _read_tiff(file, media_type, size)
+    reader = _READERS.get(media_type)
+    if reader is None:
+        file.seek(0)
+        blocks = ImageBlocks(size=size_in_head(media_type, file.read(HEAD)))
+    else:
+        blocks = reader(file, size)
+    tags, big_endian = exif.read_exif(blocks.exif)
+    return _Header(blocks, tags, big_endian)
 
 
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence warnings in the main thread, and raise Pillow's of a decompression bomb."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    bomb = importlib.import_module("PIL.Image").DecompressionBombWarning
-    with warnings.catch_warnings(action="ignore"):
-        warnings.simplefilter("error", bomb)
-        yield
+def _read_tiff(file: BinaryIO, media_type: str, size: int) -> _Header:
+    reader = TiffReader(file, size)
+    directories = list(reader.directories())
+    if not directories:
+        return _Header(ImageBlocks(), {}, reader.big_endian)
+    main = directories[0].tags
+    found = ImageBlocks(size=main_size(directories, raw=media_type in RAW_TYPES))
+    xmp, iptc, resources, icc = (
+        value if isinstance(value := main.get(tag, b""), bytes) else b""
+        for tag in (_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _ICC_TAG)
+    )
+    found.xmp, found.icc = xmp, icc
+    found.iptc = iptc or iptc_of_resources(resources)
+    compression = main.get(_COMPRESSION, ())
+    if compression and compression[0] in _RARE_COMPRESSIONS:
+        found.unsupported = f"a TIFF with compression {int(compression[0])}"
+    tags = exif.named_tags(reader, main)
+    return _Header(found, tags, reader.big_endian, reader.has_directory)
 
 
-def _examined(image: "Image") -> dict[str, Any]:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"image of {width:,} x {height:,} pixels; the limit is {MAX_PIXELS:,}")
-    width, height = _stored_size(image)
-    found: dict[str, Any] = {"format": image.format, "width": width, "height": height}
-    # A PNG's EXIF may follow its pixels; Pillow removes a TIFF's orientation when it decodes.
-    tags = {} if image.format == "PNG" else _exif_tags(image)
-    # A JPEG is decoded at an eighth of its size: all of it is read, in half the time and memory.
-    image.draft("L", (1, 1))
-    image.load()
-    tags = tags or _exif_tags(image)
-    texts = dict(_texts(image))
-    fields = exif.exif_fields(tags, big_endian=_is_big_endian(image)) if tags else {}
-    turned = fields.get("orientation", 1) in _TURNED
-    found["display_width"], found["display_height"] = (height, width) if turned else (width, height)
-    text = clean_texts(texts)
-    all_keywords = list(_keywords(image, tags, texts))
+def _metadata(header: _Header, media_type: str) -> dict[str, Any]:
+    blocks = header.blocks
+    found: dict[str, Any] = {}
+    fields = exif.exif_fields(header.tags, big_endian=header.big_endian) if header.tags else {}
+    if blocks.size:
+        if name := format_name(media_type):
+            found["format"] = name
+        found["width"], found["height"] = blocks.size
+        turned = blocks.turned or fields.get("orientation", 1) in _TURNED
+        display = blocks.size[::-1] if turned else blocks.size
+        found["display_width"], found["display_height"] = display
+    text = clean_texts(blocks.texts)
+    all_keywords = list(_keywords(header))
     keywords = clean_keywords(all_keywords)
     truncated = [
         *(f"exif.{name}" for name, value in fields.items() if is_truncated(value, MAX_TEXT)),
-        *truncated_texts(texts, text),
+        *truncated_texts(blocks.texts, text),
         *(["keywords"] if are_truncated(all_keywords, keywords) else []),
     ]
     groups = {"exif": fields, "text": text, "keywords": keywords, "truncated": truncated}
     return found | {name: group for name, group in groups.items() if group}
 
 
-def _stored_size(image: "Image") -> tuple[int, int]:
-    """Return width and height as stored; Pillow turns a TIFF's by its orientation."""
-    tags = getattr(image, "tag_v2", {})
-    width, height = tags.get(_TIFF_WIDTH), tags.get(_TIFF_HEIGHT)
-    if isinstance(width, int) and isinstance(height, int):
-        return width, height
-    return image.size
-
-
-@functools.cache
-def _tag_names() -> Mapping[int, str]:
-    """Return the names of the tags that are recorded, from Pillow's table."""
-    names = importlib.import_module("PIL.ExifTags").TAGS
-    return {tag: name for tag, name in names.items() if name in exif.TAGS}
-
-
-def _exif_tags(image: "Image") -> dict[str, Any]:
-    """Return the recorded tags of the main and the Exif directory by name; none if damaged."""
-    try:
-        main = image.getexif()
-        tags = {**main, **main.get_ifd(importlib.import_module("PIL.ExifTags").IFD.Exif)}
-    except Exception:  # noqa: BLE001 (almost any exception; the picture can still be seen)
-        return {}
-    names = _tag_names()
-    return {names[tag]: value for tag, value in tags.items() if tag in names}
-
-
-def _is_big_endian(image: "Image") -> bool:
-    """Return whether the EXIF block, which was read without an error, is big-endian."""
-    return getattr(image.getexif(), "endian", "<") == ">"
-
-
-def _texts(image: "Image") -> dict[str, str | bytes]:
-    """Return texts by name: a PNG's chunks, the comment of a JPEG or GIF."""
-    texts = getattr(image, "text", None) or {"Comment": image.info.get("comment", "")}
-    return {name: text for name, text in texts.items() if not name.lower().startswith(_NO_TEXT)}
-
-
-def _keywords(
-    image: "Image", tags: Mapping[str, Any], texts: Mapping[str, str | bytes]
-) -> Iterator[str]:
+def _keywords(header: _Header) -> Iterator[str]:
     """Return the keywords of each source one after another, repeated ones included."""
-    for name, text in texts.items():
+    for name, text in header.blocks.texts.items():
         if name.lower() in ("keywords", "tags"):
             yield from split_keywords(str(text))
-    yield from iptc_keywords(_iptc_block(image))
-    yield from xmp_keywords(_xmp_packet(image))
-    yield from exif.exif_keywords(tags)
-
-
-def _iptc_block(image: "Image") -> bytes:
-    """Return the IPTC block of a JPEG or TIFF; empty if there is none."""
-    photoshop = image.info.get("photoshop")
-    block = photoshop.get(_IPTC_IN_PHOTOSHOP) if isinstance(photoshop, dict) else None
-    if block is None:
-        block = getattr(image, "tag_v2", {}).get(_IPTC_IN_TIFF)
-    return block if isinstance(block, bytes) else b""
-
-
-def _xmp_packet(image: "Image") -> bytes:
-    """Return the XMP packet; empty if there is none or it is too large."""
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    if not packet:  # before Pillow 11 a JPEG's packet was in its segments only
-        for name, segment in getattr(image, "applist", ()):
-            if name == "APP1" and segment.startswith(_XMP_SEGMENT):
-                packet = segment.removeprefix(_XMP_SEGMENT)
-    if isinstance(packet, str):
-        packet = packet.encode("utf-8", "replace")
-    return packet if isinstance(packet, bytes) and len(packet) <= MAX_XMP else b""
-
-
-def _has_directory(file: BinaryIO, size: int) -> bool:
-    """Return whether a TIFF holds its directory, often at the end; if not, it is truncated."""
-    file.seek(0)
-    head = file.read(16)
-    order: Literal["little", "big"] = "little" if head.startswith(b"II") else "big"
-    big = 43 in head[2:4]  # BigTIFF: offsets of 8 bytes, entries of 20
-    at = int.from_bytes(head[8:16] if big else head[4:8], order)
-    file.seek(min(at, size))
-    entries = int.from_bytes(file.read(8 if big else 2), order)
-    return at >= 8 and at + (16 + 20 * entries if big else 6 + 12 * entries) <= size
-
-
-def _message(error: Exception) -> str:
-    """Return the text of an `ImageError` for what Pillow raised."""
-    if type(error).__name__.startswith("DecompressionBomb"):
-        return f"image too large to decode: {error}"
-    if type(error).__name__ == "UnidentifiedImageError":
-        return "broken image: its header cannot be read"
-    reason = clean_text(str(error).partition("\n")[0], 200)
-    return f"broken image: {reason or type(error).__name__}"
+    yield from iptc_keywords(header.blocks.iptc)
+    if len(header.blocks.xmp) <= MAX_XMP:
+        yield from xmp_keywords(header.blocks.xmp)
+    yield from exif.exif_keywords(header.tags)

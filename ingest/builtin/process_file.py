@@ -13,7 +13,8 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ingest.builtin.image import ImageError, can_examine, examine
+from ingest.builtin.decode import Kind
+from ingest.builtin.image import Examination, ImageError, can_examine, examine
 from ingest.builtin.media_type import EMPTY, OCTET_STREAM, is_textual, media_type, type_of_name
 from ingest.builtin.text import MAX_COUNTED, TextScan
 from ingest.outcome import Outcome
@@ -28,12 +29,13 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTT
 
 
 class FileInspection(NamedTuple):
-    """The result of the inspection of one file."""
+    """The result of the inspection of one file that is not an error."""
 
     sha256: str
     media_type: str
     metadata: dict[str, Any]
     counters: dict[str, int]
+    warning: str | None
 
 
 def process_file(path: Path | str) -> Outcome:
@@ -46,10 +48,10 @@ def process_file(path: Path | str) -> Outcome:
     Raises:
         OSError: the file cannot be opened or read, is not a regular file, or was truncated while
             it was read; `strerror` is the whole message.
-        ImageError: its image is broken or too large to decode.
+        ImageError: its image is broken; `outcome` is what is known of it.
     """
-    sha256, kind, metadata, counters = inspect_file(path)
-    return Outcome({"sha256": sha256, "media_type": kind, **metadata}, counters)
+    sha256, kind, metadata, counters, warning = inspect_file(path)
+    return Outcome({"sha256": sha256, "media_type": kind, **metadata}, counters, warning)
 
 
 def inspect_file(path: Path | str) -> FileInspection:
@@ -79,22 +81,25 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
     else:
         sha256, head = _read_in_pieces(fd, size, scan)
     kind = media_type(head, suffix, text=scan.is_text) if size else EMPTY
-    found: dict[str, Any] = {}
+    found, error, warning = Examination({})
     if is_textual(kind):
         if scan.is_text and size <= MAX_COUNTED:
             found = scan.found()
     elif kind.startswith("image/"):
         # The same open file, not its path, which may name another file by now.
         with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
-            found = examine(file, kind, size)
+            found, error, warning = examine(file, kind, size)
     elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
-        raise ImageError(f"broken image: unknown content, but the name ends in {suffix.lower()}")
+        error = f"{Kind.BROKEN}: unknown content, but the name ends in {suffix.lower()}"
     counters = {
         "bytes": size,
         "metadata_extracted": 1 if found else 0,
         "keywords_added": len(found.get("keywords", ())),
     }
-    return FileInspection(sha256, kind, found, counters)
+    if error:
+        known = {"sha256": sha256, "media_type": kind, **found}
+        raise ImageError(error, Outcome(known, counters, warning))
+    return FileInspection(sha256, kind, found, counters, warning)
 
 
 def _read(fd: int, size: int) -> bytes:

@@ -5,10 +5,13 @@ A ZIP archive that holds its own type, as EPUB and OpenDocument do, has that typ
 and Microsoft's compound files take their type from the extension.
 """
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
+
+from ingest.builtin.tiff import Directory, TiffReader, first_number
 
 ZIP = "application/zip"
 ICO = "image/vnd.microsoft.icon"
@@ -28,6 +31,56 @@ _ZIP_KINDS = MappingProxyType(
         ".cbz": "application/vnd.comicbook+zip",
     }
 )
+
+# Raw photos that are TIFFs, by the suffix and by the first word of the camera's maker.
+_RAW_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        ".3fr": "image/x-hasselblad-3fr",
+        ".arw": "image/x-sony-arw",
+        ".cr2": "image/x-canon-cr2",
+        ".dcr": "image/x-kodak-dcr",
+        ".dng": "image/x-adobe-dng",
+        ".erf": "image/x-epson-erf",
+        ".fff": "image/x-hasselblad-fff",
+        ".iiq": "image/x-phaseone-iiq",
+        ".kdc": "image/x-kodak-kdc",
+        ".mef": "image/x-mamiya-mef",
+        ".mos": "image/x-leaf-mos",
+        ".nef": "image/x-nikon-nef",
+        ".nrw": "image/x-nikon-nrw",
+        ".pef": "image/x-pentax-pef",
+        ".sr2": "image/x-sony-sr2",
+        ".srw": "image/x-samsung-srw",
+    }
+)
+_MAKES: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"hasselblad": "image/x-hasselblad-3fr",
+        b"nikon": "image/x-nikon-nef",
+        b"pentax": "image/x-pentax-pef",
+        b"ricoh": "image/x-pentax-pef",
+        b"samsung": "image/x-samsung-srw",
+        b"sony": "image/x-sony-arw",
+    }
+)
+RAW_TYPES = frozenset(
+    {
+        *_RAW_SUFFIXES.values(),
+        "image/x-canon-cr3",
+        "image/x-canon-crw",
+        "image/x-fujifilm-raf",
+        "image/x-minolta-mrw",
+        "image/x-olympus-orf",
+        "image/x-panasonic-rw2",
+        "image/x-sigma-x3f",
+    }
+)
+"""The types of raw photos."""
+
+_COMPRESSION, _PHOTOMETRIC, _MAKE, _DNG_VERSION = 259, 262, 271, 50706
+_SENSOR = frozenset({32803, 34892})  # a colour filter array, and linear values of a sensor
+# Of Sony, Pentax, Nikon, Kodak, Samsung and Epson.
+_RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 32867, 34713, 65000, 65535})
 
 # A ZIP may claim any type in its first entry. Only a valid name (RFC 6838) of a type that is a ZIP
 # is accepted, because the type is written into reports and responses.
@@ -87,7 +140,7 @@ def _ole(_head: bytes, suffix: str) -> str:
 def _bmp(head: bytes, _suffix: str) -> str | None:
     # "BM" also begins text: the reserved bytes must be zero and the header's size known.
     header = int.from_bytes(head[14:18], "little")
-    known = header in (12, 40, 52, 56, 64, 108, 124)
+    known = header in (12, 16, 40, 52, 56, 64, 108, 124)
     return "image/bmp" if known and head[6:10] == bytes(4) else None
 
 
@@ -132,8 +185,30 @@ def _mpeg(head: bytes, _suffix: str) -> str | None:
     )
 
 
-def _tiff(_head: bytes, suffix: str) -> str:
-    return "image/x-adobe-dng" if suffix == ".dng" else "image/tiff"
+def _tiff(head: bytes, suffix: str) -> str:
+    """Return the type of a TIFF: the raw photo that it holds, or plain TIFF."""
+    if head[8:10] == b"CR" and head.startswith(b"II*\0"):
+        return "image/x-canon-cr2"
+    if head[8:12] in (b"IIII", b"MMMM"):
+        return "image/x-phaseone-iiq"
+    reader = TiffReader(io.BytesIO(head), len(head))
+    directories = list(reader.directories())
+    main = directories[0].tags if directories else {}
+    if _DNG_VERSION in main or (not main and suffix == ".dng"):
+        return "image/x-adobe-dng"
+    if directories and not any(map(_is_raw, directories)):
+        return "image/tiff"
+    make = main.get(_MAKE)
+    words = make.partition(b"\0")[0].lower().split() if isinstance(make, bytes) else []
+    by_make = _MAKES.get(words[0]) if words else None
+    return _RAW_SUFFIXES.get(suffix) or by_make or "image/tiff"
+
+
+def _is_raw(directory: Directory) -> bool:
+    """Return whether a directory's image has the mosaic of a sensor, or a raw compression."""
+    photometric = first_number(directory.tags, _PHOTOMETRIC)
+    compression = first_number(directory.tags, _COMPRESSION)
+    return photometric in _SENSOR or compression in _RAW_COMPRESSIONS
 
 
 def _ttf(head: bytes, _suffix: str) -> str | None:
@@ -151,8 +226,16 @@ _RULES: tuple[_Rule, ...] = (
     (b"RIFF", _riff),
     (b"II*\0", _tiff),
     (b"MM\0*", _tiff),
-    (b"II+\0", "image/tiff"),
-    (b"MM\0+", "image/tiff"),
+    (b"II+\0", _tiff),
+    (b"MM\0+", _tiff),
+    (b"IIRO", "image/x-olympus-orf"),
+    (b"IIRS", "image/x-olympus-orf"),
+    (b"MMOR", "image/x-olympus-orf"),
+    (b"IIU\0", "image/x-panasonic-rw2"),
+    (b"FUJIFILMCCD-RAW ", "image/x-fujifilm-raf"),
+    (b"II\x1a\0\0\0HEAPCCDR", "image/x-canon-crw"),
+    (b"FOVb", "image/x-sigma-x3f"),
+    (b"\0MRM", "image/x-minolta-mrw"),
     (b"BM", _bmp),
     (b"\0\0\1\0", _icon),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),

@@ -27,7 +27,7 @@ def jpeg_with_everything() -> dict[str, Any]:
     tags[0x9C9E] = ("x" * 2000).encode("utf-16-le")
     file = io.BytesIO()
     Image.new("L", (8, 8)).save(file, "JPEG", exif=tags, comment=b"A comment")
-    return examine(file, "image/jpeg", len(file.getvalue()))
+    return examine(file, "image/jpeg", len(file.getvalue())).metadata
 
 
 def test_recorded_fields_are_documented_and_no_others() -> None:

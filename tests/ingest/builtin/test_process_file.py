@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from ingest.builtin import decode
 from ingest.builtin import image as media
 from ingest.builtin.process_file import PIECE, process_file
 from ingest.builtin.text import MAX_COUNTED
@@ -29,9 +30,9 @@ def path(tmp_path: Path) -> Path:
 def no_pillow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    media._opener.cache_clear()
+    decode._opener.cache_clear()
     yield
-    media._opener.cache_clear()
+    decode._opener.cache_clear()
 
 
 def processed(path: Path, data: bytes) -> Outcome:
@@ -244,6 +245,23 @@ def test_broken_image_is_an_error(path: Path, suffix: str, data: bytes) -> None:
         processed(path.with_suffix(suffix), data)
 
 
+def test_broken_image_keeps_what_is_known_of_it(path: Path) -> None:
+    """The error of a truncated photo holds its hash, type, size and camera."""
+    image = pytest.importorskip("PIL.Image")
+    tags = image.Exif()
+    tags[0x010F] = "Camera Works"
+    image.frombytes("L", (600, 400), NOISE[:240_000]).save(path, "JPEG", exif=tags)
+    data = path.read_bytes()
+    for kept in (data[: len(data) // 2], data[:400]):
+        with pytest.raises(media.ImageError, match="broken image: ") as caught:
+            processed(path.with_suffix(".jpg"), kept)
+        known = caught.value.outcome.metadata
+        assert known["sha256"] == hashlib.sha256(kept).hexdigest()
+        assert known["media_type"] == "image/jpeg"
+        assert (known["width"], known["height"]) == (600, 400)
+        assert known["exif"] == {"make": "Camera Works"}
+
+
 @pytest.mark.parametrize(("height", "in_pieces"), [(10, False), (800, True)])
 def test_image_is_examined_whatever_its_size_and_name(
     path: Path, height: int, *, in_pieces: bool
@@ -271,11 +289,14 @@ def test_pdf_that_reads_as_text_is_not_counted(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_pillow")
-def test_image_without_pillow_has_hash_and_type(path: Path) -> None:
-    """Pillow is an extra: without it an image is a file like any other, broken or not."""
-    outcome = processed(path, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+def test_image_without_pillow_has_what_its_header_holds(path: Path) -> None:
+    """Pillow is an extra: without it an image is not decoded, and is not an error if broken."""
+    broken = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    outcome = processed(path, broken)
     assert outcome.metadata["media_type"] == "image/png"
     assert set(outcome.metadata) == {"sha256", "media_type"}
+    outcome = processed(path, broken + b"\0\0\0\3\0\0\0\2\1\0\0\0\0crc!")
+    assert (outcome.metadata["width"], outcome.metadata["height"]) == (3, 2)
     assert processed(path.with_suffix(".png"), b"\0\1").counters["metadata_extracted"] == 0
 
 
