@@ -38,6 +38,7 @@ REQUIREMENTS = {
 EXTRAS = {
     "ingest/builtin/decode.py": frozenset({"PIL"}),
     "ingest/builtin/preview.py": frozenset({"PIL"}),
+    "ingest/builtin/charsets.py": frozenset({"charset_normalizer"}),
     "cli/bar.py": frozenset({"rich"}),
     "web/metrics.py": frozenset({"prometheus_client"}),
 }

@@ -1,14 +1,22 @@
 """
 The encoding of a text, and its lines and words as `wc` counts them.
 
-The encodings that are recognised, by their Python names: `ascii`, `utf-8`, `utf-8-sig`, and
-`utf-16` and `utf-32` with a byte order mark. Other text is called `windows-1252`, which is a guess:
-the bytes fit any single-byte encoding. Data of mostly bytes above 127 that is not UTF-8 is not
-taken for text.
+The encodings that its bytes prove, by their Python names: `ascii`, `utf-8`, `utf-8-sig`, `utf-16`
+and `utf-32` with a byte order mark, `utf-16-le` and `utf-16-be` without. The encoding of
+other text may be known to `charsets.py`. Short data of mostly bytes above 127 that is not UTF-8 is
+not taken for text.
 """
 
 import codecs
 from typing import Any
+
+from ingest.builtin.charsets import (
+    HEAD,
+    declared_encoding,
+    detected_encoding,
+    has_escapes,
+    lines_of,
+)
 
 # A larger text is not counted: counting processes some hundred MiB a second, hashing a thousand and
 # more.
@@ -24,8 +32,16 @@ _IN_1252 = bytes(set(range(0x100)) - _UNDEFINED_IN_1252)
 # for each word: about five times as fast as `split`.
 _SPACES = bytes(0x20 if byte in b" \t\n\v\f\r" else 0x78 for byte in range(0x100))
 
-# Western text has a smaller share of bytes above 127.
+# Western text has a smaller share of bytes above 127. In data of this size that is not text some
+# bytes are control characters, so there the share does not matter.
 _MOST_HIGH = 0.3
+_SHORT = 256
+
+# The share of the bytes at every other place that are zero in UTF-16 without a mark; at the places
+# between them there are none, but for some of a character such as U+0100.
+_ZEROS = 0.3
+_FEW_ZEROS = 0.01
+_MIN_WIDE = 16
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -46,32 +62,41 @@ class TextScan:
     """
 
     __slots__ = (
+        "_escapes",
+        "_first",
         "_high",
+        "_lines",
         "_marked",
+        "_returns",
+        "_sample",
         "_size",
         "_utf8",
         "_wide",
         "_word_open",
         "is_text",
-        "lines",
         "words",
     )
 
     def __init__(self) -> None:
         self.is_text = True
-        self.lines = 0
         self.words = 0
+        self._lines = 0
+        self._returns = 0
         self._marked: str | None = None
         self._wide: codecs.IncrementalDecoder | None = None
         # None: all ASCII so far; False: not UTF-8.
         self._utf8: codecs.IncrementalDecoder | bool | None = None
         self._size = 0
         self._high = 0
+        self._first = b""
+        self._sample = b""
+        self._escapes = False
         self._word_open = False
 
     def feed(self, data: bytes, *, final: bool = True) -> bool:
         """Scan the next piece; return whether the file may still be text."""
-        if not self._size and data.startswith(_MARK_BYTES):
+        if not self._size:
+            self._first = data[:HEAD]
             self._take_mark(data)
         self._size += len(data)
         if self._wide is not None:
@@ -89,22 +114,33 @@ class TextScan:
         return self.is_text
 
     @property
-    def encoding(self) -> str:
-        """Return the name of the Python codec that decodes the text."""
+    def lines(self) -> int:
+        """Return the number of line feeds, or of carriage returns in a text without line feeds."""
+        return self._lines or self._returns
+
+    @property
+    def encoding(self) -> str | None:
+        """Return the name of the Python codec that decodes the text, or None."""
         if self._marked is not None and self._utf8 is not False:
             return self._marked
         if self._utf8 is None:
-            return "ascii"
-        return "windows-1252" if self._utf8 is False else "utf-8"
+            return "iso2022_jp" if self._escapes else "ascii"
+        if self._utf8 is not False:
+            return "utf-8"
+        return declared_encoding(self._first, self._sample) or detected_encoding(self._sample)
 
     def found(self) -> dict[str, Any]:
         """Return the metadata of a text."""
-        return {"encoding": self.encoding, "lines": self.lines, "words": self.words}
+        encoding = self.encoding
+        counts = {"lines": self.lines, "words": self.words}
+        return {"encoding": encoding, **counts} if encoding else counts
 
     def _take_mark(self, data: bytes) -> None:
-        self._marked = next(name for mark, name in _MARKS if data.startswith(mark))
-        if self._marked != "utf-8-sig":
-            self._wide = codecs.getincrementaldecoder(self._marked)()
+        self._marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+        wide = _unmarked_utf16(data) if self._marked is None else self._marked
+        if wide is not None and wide != "utf-8-sig":
+            self._marked = wide
+            self._wide = codecs.getincrementaldecoder(wide)()
 
     def _weigh(self, data: bytes, *, final: bool) -> None:
         """Check whether these bytes, not all of them ASCII, are UTF-8 or could be Windows-1252."""
@@ -117,14 +153,35 @@ class TextScan:
                 self._utf8 = False
             else:
                 return
-        self._high += len(data.translate(None, _ASCII))
-        if self._high > _MOST_HIGH * self._size or data.translate(None, _IN_1252):
-            self.is_text = False
+        if not self._sample:
+            # From the beginning of the first line that is not ASCII.
+            high = len(data) - len(data.lstrip(_ASCII))
+            self._sample = lines_of(data[data.rfind(b"\n", 0, high) + 1 :])
+        if self._size < _SHORT:
+            self._high += len(data.translate(None, _ASCII))
+            if self._high > _MOST_HIGH * self._size or data.translate(None, _IN_1252):
+                self.is_text = False
 
     def _count(self, data: bytes) -> None:
-        self.lines += data.count(b"\n")
+        self._lines += data.count(b"\n")
+        if not self._lines:
+            self._returns += data.count(b"\r")
+        if b"\x1b" in data:
+            self._escapes = self._escapes or has_escapes(data)
         spaced = data.translate(_SPACES)
         self.words += spaced.count(b" x")
         if spaced[:1] == b"x" and not self._word_open:
             self.words += 1
         self._word_open = spaced[-1:] == b"x"
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """Return the codec of UTF-16 without a byte order mark, by where its zeros are."""
+    if b"\0" not in data or len(data) < _MIN_WIDE:
+        return None
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    enough = _ZEROS * (len(data) // 2)
+    few = 1 + _FEW_ZEROS * max(even, odd)
+    if odd > enough and even <= few:
+        return "utf-16-le"
+    return "utf-16-be" if even > enough and odd <= few else None
