@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.builtin.clean_text import clean_text
 from ingest.builtin.png import TEXTS, chunks
-from ingest.builtin.signatures import ICO
+from ingest.builtin.signature_rules import ICO
 
 if TYPE_CHECKING:
     from PIL.Image import Image

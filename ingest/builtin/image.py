@@ -35,7 +35,7 @@ from ingest.builtin.jpeg import read_jpeg
 from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
 from ingest.builtin.photoshop import iptc_of_resources
 from ingest.builtin.png import read_png
-from ingest.builtin.signatures import RAW_TYPES
+from ingest.builtin.raw_types import RAW_TYPES
 from ingest.builtin.tiff import TiffReader, main_size
 from ingest.builtin.webp import read_webp
 from ingest.outcome import ProcessingError

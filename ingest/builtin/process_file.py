@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 
 from ingest.builtin.decode import Kind
 from ingest.builtin.image import Examination, ImageError, can_examine, examine
-from ingest.builtin.media_type import EMPTY, OCTET_STREAM, is_textual, media_type, type_of_name
+from ingest.builtin.media_type import (
+    EMPTY,
+    OCTET_STREAM,
+    Identity,
+    identify,
+    is_textual,
+    type_of_name,
+)
 from ingest.builtin.text import MAX_COUNTED, TextScan
 from ingest.outcome import Outcome
 
@@ -80,7 +87,7 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
         scan.feed(head)
     else:
         sha256, head = _read_in_pieces(fd, size, scan)
-    kind = media_type(head, suffix, text=scan.is_text) if size else EMPTY
+    kind, is_mismatch = identify(head, suffix, text=scan.is_text) if size else Identity(EMPTY)
     found, error, warning = Examination({})
     if is_textual(kind):
         if scan.is_text and size <= MAX_COUNTED:
@@ -96,6 +103,8 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
         "metadata_extracted": 1 if found else 0,
         "keywords_added": len(found.get("keywords", ())),
     }
+    if is_mismatch:
+        found["extension_mismatch"] = True
     if error:
         known = {"sha256": sha256, "media_type": kind, **found}
         raise ImageError(error, Outcome(known, counters, warning))

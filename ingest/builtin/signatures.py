@@ -1,303 +1,212 @@
 """
 The signatures at the beginning of files ("magic numbers"), and the media types that they prove.
 
-A ZIP archive that holds its own type, as EPUB and OpenDocument do, has that type. Other archives
-and Microsoft's compound files take their type from the extension.
+A rule is a prefix with a type, or with a function that finds the type behind the prefix. Archives
+and compound files take their type from what they hold, and then from the extension.
 """
 
-import io
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from types import MappingProxyType
 
-from ingest.builtin.tiff import Directory, TiffReader, first_number
+from ingest.builtin import signature_rules as rules
+from ingest.builtin.raw_types import type_of_tiff
+from ingest.builtin.zip_types import type_of_compound_file, type_of_zip
 
-ZIP = "application/zip"
-ICO = "image/vnd.microsoft.icon"
-_OLE = "application/x-ole-storage"
-_PE = "application/vnd.microsoft.portable-executable"
-_OOXML = "application/vnd.openxmlformats-officedocument."
-
-_ZIP_KINDS = MappingProxyType(
-    {
-        ".docx": _OOXML + "wordprocessingml.document",
-        ".xlsx": _OOXML + "spreadsheetml.sheet",
-        ".pptx": _OOXML + "presentationml.presentation",
-        ".jar": "application/java-archive",
-        ".apk": "application/vnd.android.package-archive",
-        ".kmz": "application/vnd.google-earth.kmz",
-        ".xpi": "application/x-xpinstall",
-        ".cbz": "application/vnd.comicbook+zip",
-    }
-)
-
-# Raw photos that are TIFFs, by the suffix and by the first word of the camera's maker.
-_RAW_SUFFIXES: Mapping[str, str] = MappingProxyType(
-    {
-        ".3fr": "image/x-hasselblad-3fr",
-        ".arw": "image/x-sony-arw",
-        ".cr2": "image/x-canon-cr2",
-        ".dcr": "image/x-kodak-dcr",
-        ".dng": "image/x-adobe-dng",
-        ".erf": "image/x-epson-erf",
-        ".fff": "image/x-hasselblad-fff",
-        ".iiq": "image/x-phaseone-iiq",
-        ".kdc": "image/x-kodak-kdc",
-        ".mef": "image/x-mamiya-mef",
-        ".mos": "image/x-leaf-mos",
-        ".nef": "image/x-nikon-nef",
-        ".nrw": "image/x-nikon-nrw",
-        ".pef": "image/x-pentax-pef",
-        ".sr2": "image/x-sony-sr2",
-        ".srw": "image/x-samsung-srw",
-    }
-)
-_MAKES: Mapping[bytes, str] = MappingProxyType(
-    {
-        b"hasselblad": "image/x-hasselblad-3fr",
-        b"nikon": "image/x-nikon-nef",
-        b"pentax": "image/x-pentax-pef",
-        b"ricoh": "image/x-pentax-pef",
-        b"samsung": "image/x-samsung-srw",
-        b"sony": "image/x-sony-arw",
-    }
-)
-RAW_TYPES = frozenset(
-    {
-        *_RAW_SUFFIXES.values(),
-        "image/x-canon-cr3",
-        "image/x-canon-crw",
-        "image/x-fujifilm-raf",
-        "image/x-minolta-mrw",
-        "image/x-olympus-orf",
-        "image/x-panasonic-rw2",
-        "image/x-sigma-x3f",
-    }
-)
-"""The types of raw photos."""
-
-_COMPRESSION, _PHOTOMETRIC, _MAKE, _DNG_VERSION = 259, 262, 271, 50706
-_SENSOR = frozenset({32803, 34892})  # a colour filter array, and linear values of a sensor
-# Of Sony, Pentax, Nikon, Kodak, Samsung and Epson.
-_RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 32867, 34713, 65000, 65535})
-
-# A ZIP may claim any type in its first entry. Only a valid name (RFC 6838) of a type that is a ZIP
-# is accepted, because the type is written into reports and responses.
-_TYPE_NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
-_ZIP_FAMILIES = (
-    "application/vnd.oasis.opendocument.",
-    "application/vnd.sun.xml.",
-    "application/vnd.adobe.indesign-idml-package",
-    "application/vnd.recordare.musicxml",
-    "application/x-krita",
-    "image/openraster",
-)
-_MAX_TYPE = 255
-
-_OLE_KINDS = MappingProxyType(
-    {
-        ".doc": "application/msword",
-        ".xls": "application/vnd.ms-excel",
-        ".ppt": "application/vnd.ms-powerpoint",
-        ".msg": "application/vnd.ms-outlook",
-        ".msi": "application/x-msi",
-    }
-)
-
-# The brand of an ISO base media file (MP4 and related formats); other brands are MP4.
-_BRANDS: Mapping[bytes, str] = MappingProxyType(
-    dict.fromkeys((b"avif", b"avis"), "image/avif")
-    | dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic")
-    | dict.fromkeys((b"mif1", b"msf1"), "image/heif")
-    | dict.fromkeys((b"3gp4", b"3gp5", b"3gp6"), "video/3gpp")
-    | dict.fromkeys((b"M4A ", b"M4B "), "audio/mp4")
-    | {b"qt  ": "video/quicktime", b"crx ": "image/x-canon-cr3", b"jp2 ": "image/jp2"}
-)
-
-
-def _zip(head: bytes, suffix: str) -> str:
-    return _type_in_zip(head) or _ZIP_KINDS.get(suffix, ZIP)
-
-
-def _type_in_zip(head: bytes) -> str | None:
-    """Return the type that the first entry holds, uncompressed, if it is that of a kind of ZIP."""
-    if head[30:38] != b"mimetype" or head[8:10] != b"\0\0" or head[26:28] != b"\x08\0":
-        return None
-    start = 38 + int.from_bytes(head[28:30], "little")
-    length = int.from_bytes(head[22:26], "little")
-    claimed = head[start : start + min(length, _MAX_TYPE)].decode("ascii", "replace").strip()
-    is_zip = claimed.startswith(_ZIP_FAMILIES) or (
-        claimed.startswith("application/") and claimed.endswith("+zip")
-    )
-    return claimed if is_zip and _TYPE_NAME.fullmatch(claimed) else None
-
-
-def _ole(_head: bytes, suffix: str) -> str:
-    return _OLE_KINDS.get(suffix, _OLE)
-
-
-def _bmp(head: bytes, _suffix: str) -> str | None:
-    # "BM" also begins text: the reserved bytes must be zero and the header's size known.
-    header = int.from_bytes(head[14:18], "little")
-    known = header in (12, 16, 40, 52, 56, 64, 108, 124)
-    return "image/bmp" if known and head[6:10] == bytes(4) else None
-
-
-def _icon(head: bytes, _suffix: str) -> str | None:
-    # At least one image, and the first entry's reserved byte is zero.
-    return ICO if head[4:6] != b"\0\0" and head[9:10] == b"\0" else None
-
-
-def _riff(head: bytes, _suffix: str) -> str | None:
-    return {b"WEBP": "image/webp", b"WAVE": "audio/x-wav", b"AVI ": "video/x-msvideo"}.get(
-        head[8:12]
-    )
-
-
-def _form(head: bytes, _suffix: str) -> str | None:
-    return "audio/x-aiff" if head[8:12] in (b"AIFF", b"AIFC") else None
-
-
-def _ogg(head: bytes, _suffix: str) -> str:
-    return "video/ogg" if b"\x80theora" in head[:512] else "audio/ogg"
-
-
-def _ebml(head: bytes, _suffix: str) -> str:
-    return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
-
-
-def _cafebabe(head: bytes, _suffix: str) -> str:
-    # A Java class has its version here, 45 or more; a fat binary its number of architectures.
-    is_class = int.from_bytes(head[4:8], "big") >= 45
-    return "application/java-vm" if is_class else "application/x-mach-binary"
-
-
-def _pe(head: bytes, _suffix: str) -> str:
-    at = int.from_bytes(head[0x3C:0x40], "little")
-    return _PE if head[at : at + 4] == b"PE\0\0" else "application/x-msdos-program"
-
-
-def _mpeg(head: bytes, _suffix: str) -> str | None:
-    # An MPEG audio frame: neither the bit rate nor the sampling rate that the format excludes.
-    return (
-        "audio/mpeg" if head[2:3] and head[2] >> 4 not in (0, 15) and head[2] & 12 != 12 else None
-    )
-
-
-def _tiff(head: bytes, suffix: str) -> str:
-    """Return the type of a TIFF: the raw photo that it holds, or plain TIFF."""
-    if head[8:10] == b"CR" and head.startswith(b"II*\0"):
-        return "image/x-canon-cr2"
-    if head[8:12] in (b"IIII", b"MMMM"):
-        return "image/x-phaseone-iiq"
-    reader = TiffReader(io.BytesIO(head), len(head))
-    directories = list(reader.directories())
-    main = directories[0].tags if directories else {}
-    if _DNG_VERSION in main or (not main and suffix == ".dng"):
-        return "image/x-adobe-dng"
-    if directories and not any(map(_is_raw, directories)):
-        return "image/tiff"
-    make = main.get(_MAKE)
-    words = make.partition(b"\0")[0].lower().split() if isinstance(make, bytes) else []
-    by_make = _MAKES.get(words[0]) if words else None
-    return _RAW_SUFFIXES.get(suffix) or by_make or "image/tiff"
-
-
-def _is_raw(directory: Directory) -> bool:
-    """Return whether a directory's image has the mosaic of a sensor, or a raw compression."""
-    photometric = first_number(directory.tags, _PHOTOMETRIC)
-    compression = first_number(directory.tags, _COMPRESSION)
-    return photometric in _SENSOR or compression in _RAW_COMPRESSIONS
-
-
-def _ttf(head: bytes, _suffix: str) -> str | None:
-    # Other formats begin with this version number too; in a font the name of a table follows.
-    return "font/ttf" if head[4:5] == b"\0" and head[12:15].isalnum() else None
-
+_MACH_O = "application/x-mach-binary"
+_PCAP = "application/vnd.tcpdump.pcap"
+_MO = "application/x-gettext-translation"
+_ORF = "image/x-olympus-orf"
+_MIDI = "audio/midi"
 
 _Rule = tuple[bytes, str | Callable[[bytes, str], str | None]]
 
-_RULES: tuple[_Rule, ...] = (
+_IMAGES: tuple[_Rule, ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"RIFF", _riff),
-    (b"II*\0", _tiff),
-    (b"MM\0*", _tiff),
-    (b"II+\0", _tiff),
-    (b"MM\0+", _tiff),
-    (b"IIRO", "image/x-olympus-orf"),
-    (b"IIRS", "image/x-olympus-orf"),
-    (b"MMOR", "image/x-olympus-orf"),
+    (b"RIFF", rules.riff),
+    (b"II*\0", type_of_tiff),
+    (b"MM\0*", type_of_tiff),
+    (b"II+\0", type_of_tiff),
+    (b"MM\0+", type_of_tiff),
+    (b"IIRO", _ORF),
+    (b"IIRS", _ORF),
+    (b"MMOR", _ORF),
     (b"IIU\0", "image/x-panasonic-rw2"),
     (b"FUJIFILMCCD-RAW ", "image/x-fujifilm-raf"),
     (b"II\x1a\0\0\0HEAPCCDR", "image/x-canon-crw"),
     (b"FOVb", "image/x-sigma-x3f"),
     (b"\0MRM", "image/x-minolta-mrw"),
-    (b"BM", _bmp),
-    (b"\0\0\1\0", _icon),
+    (b"II\xbc\1", "image/jxr"),
+    (b"BM", rules.bmp),
+    (b"\0\0\1\0", rules.icon),
+    (b"\0\0\2\0", rules.icon),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
-    (b"8BPS\0", "image/vnd.adobe.photoshop"),
+    (b"\xff\x0a", rules.bare_jxl),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", rules.jpeg2000),
+    (b"\xff\x4f\xff\x51", "image/j2c"),
+    (b"8BPS\0\1", "image/vnd.adobe.photoshop"),
+    (b"8BPS\0\2", "image/vnd.adobe.photoshop"),
+    (b"\x0a", rules.pcx),
+    (b"DDS |\0\0\0", "image/vnd.ms-dds"),
+    (b"v/1\1", "image/x-exr"),
+    (b"gimp xcf ", "image/x-xcf"),
+    (b"icns", "image/x-icns"),
+    (b"qoif", "image/qoi"),
+    (b"AT&TFORM", "image/vnd.djvu"),
+    (b"SIMPLE  =", "image/fits"),
+    (b"\1\xda\0", "image/sgi"),
+    (b"\1\xda\1", "image/sgi"),
+    (b"\x59\xa6\x6a\x95", "image/x-sun-raster"),
+    (b"\1\0\0\0", rules.emf),
+    (b"\xd7\xcd\xc6\x9a\0\0", "image/wmf"),
+    (b"#?RADIANCE\n", "image/vnd.radiance"),
+    (b"#?RGBE\n", "image/vnd.radiance"),
+    (b"SDPX", "image/x-dpx"),
+    (b"XPDS", "image/x-dpx"),
+    (b"BPG\xfb", "image/bpg"),
+    (b"\x8bJNG\r\n\x1a\n", "image/x-jng"),
+    (b"PF\n", rules.pfm),
+    (b"Pf\n", rules.pfm),
+    *((b"P%d" % number, rules.pnm) for number in range(1, 8)),
+    (b"AC10", rules.dwg),
+    (b"AutoCAD Binary DXF\r\n\x1a\0", "image/vnd.dxf"),
+)
+
+_MEDIA: tuple[_Rule, ...] = (
+    (b"ID3", rules.id3),
+    *((b"\xff" + bytes([byte]), rules.mpeg_audio) for byte in b"\xfb\xfa\xf3\xf2\xe3\xe2\xfd\xfc"),
+    (b"\xff\xf1", rules.adts),
+    (b"\xff\xf9", rules.adts),
+    (b"\x0b\x77", rules.ac3),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", rules.ogg),
+    (b"FORM", rules.iff),
+    (b"RF64", rules.wave64),
+    (b"BW64", rules.wave64),
+    (b"caff\0\1", "audio/x-caf"),
+    (b"MAC ", "audio/x-ape"),
+    (b"wvpk", "audio/x-wavpack"),
+    (b"TTA1", "audio/x-tta"),
+    (b"MPCK", "audio/x-musepack"),
+    (b"MP+\7", "audio/x-musepack"),
+    (b"DSD ", "audio/x-dsf"),
+    (b"#!AMR\n", "audio/amr"),
+    (b"#!AMR-WB\n", "audio/amr-wb"),
+    (b".snd\0", "audio/basic"),
+    (b"MThd\0\0\0\6", _MIDI),
+    (b".RMF\0", "application/vnd.rn-realmedia"),
+    (b".ra\xfd", "audio/x-pn-realaudio"),
+    (b"\x1aE\xdf\xa3", rules.ebml),
+    (b"\0\0\1\xba", "video/mpeg"),
+    (b"\0\0\1\xb3", "video/mpeg"),
+    (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), rules.asf),
+    (b"FLV\1", "video/x-flv"),
+    (b"\x8aMNG\r\n\x1a\n", "video/x-mng"),
+)
+
+_DOCUMENTS: tuple[_Rule, ...] = (
     (b"%PDF-", "application/pdf"),
     (b"%!PS", "application/postscript"),
+    (b"\xc5\xd0\xd3\xc6", "application/postscript"),
     (b"{\\rtf", "application/rtf"),
-    (b"PK\3\4", _zip),
-    (b"PK\5\6", _zip),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", type_of_compound_file),
+    (b"ITSF\3\0\0\0", "application/vnd.ms-htmlhelp"),
+    (b"!BDN", "application/vnd.ms-outlook-pst"),
+    (b"\0\1\0\0", rules.access),
+    (b"\0\1\0\0", rules.ttf),
+    (b"true\0", rules.ttf),
+    (b"OTTO", "font/otf"),
+    (b"ttcf\0", "font/collection"),
+    (b"wOFF", "font/woff"),
+    (b"wOF2", "font/woff2"),
+    (b"\x80\1", "application/x-font-type1"),
+    (b"d8:announce", "application/x-bittorrent"),
+)
+
+_ARCHIVES: tuple[_Rule, ...] = (
+    (b"PK\3\4", type_of_zip),
+    (b"PK\5\6", type_of_zip),
     (b"\x1f\x8b\x08", "application/gzip"),
+    (b"\x1f\x9d", "application/x-compress"),
     (b"BZh", "application/x-bzip2"),
     (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"]\0\0", rules.lzma),
+    (b"LZIP\1", "application/x-lzip"),
+    (b"\x89LZO\0\r\n\x1a\n", "application/x-lzop"),
     (b"\x28\xb5\x2f\xfd", "application/zstd"),
     (b"\x04\x22\x4d\x18", "application/x-lz4"),
+    (b"\x02\x21\x4c\x18", "application/x-lz4"),
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"Rar!\x1a\x07", "application/vnd.rar"),
     (b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
     (b"!<arch>\ndebian-binary", "application/vnd.debian.binary-package"),
     (b"!<arch>\n", "application/x-archive"),
+    (b"070701", "application/x-cpio"),
+    (b"070707", "application/x-cpio"),
+    (b"xar!", "application/x-xar"),
     (b"\xed\xab\xee\xdb", "application/x-rpm"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _ole),
+    (b"QFI\xfb", "application/x-qemu-disk"),
+    (b"vhdxfile", "application/x-virtualbox-vhdx"),
+    (b"KDMV", "application/x-virtualbox-vmdk"),
+)
+
+_DATA: tuple[_Rule, ...] = (
     (b"SQLite format 3\0", "application/vnd.sqlite3"),
     (b"PAR1", "application/vnd.apache.parquet"),
+    (b"ARROW1\0\0", "application/vnd.apache.arrow.file"),
+    (b"FEA1", "application/x-feather"),
+    (b"ORC", "application/vnd.apache.orc"),
+    (b"Obj\1", "application/vnd.apache.avro"),
+    (b"\x93NUMPY", "application/x-npy"),
+    (b"glTF", "model/gltf-binary"),
     (b"\x89HDF\r\n\x1a\n", "application/x-hdf5"),
+    (b"CDF\1", "application/x-netcdf"),
+    (b"CDF\2", "application/x-netcdf"),
+    (b"MATLAB 5.0 MAT-file", "application/x-matlab-data"),
+    (b"\xd4\xc3\xb2\xa1", _PCAP),
+    (b"\xa1\xb2\xc3\xd4", _PCAP),
+    (b"\x4d\x3c\xb2\xa1", _PCAP),
+    (b"\xa1\xb2\x3c\x4d", _PCAP),
+    (b"\x0a\x0d\x0d\x0a", "application/x-pcapng"),
     (b"TZif", "application/tzif"),
     (b"\x7fELF", "application/x-elf"),
-    (b"MZ", _pe),
-    (b"\xca\xfe\xba\xbe", _cafebabe),
-    (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
-    (b"\xce\xfa\xed\xfe", "application/x-mach-binary"),
+    (b"MZ", rules.pe),
+    (b"\xca\xfe\xba\xbe", rules.cafebabe),
+    (b"\xcf\xfa\xed\xfe", _MACH_O),
+    (b"\xce\xfa\xed\xfe", _MACH_O),
     (b"\0asm", "application/wasm"),
-    (b"\xde\x12\x04\x95", "application/x-gettext-translation"),
-    (b"\x95\x04\x12\xde", "application/x-gettext-translation"),
+    (b"\xde\x12\x04\x95", _MO),
+    (b"\x95\x04\x12\xde", _MO),
     (b"\0\5\x16\7", "application/applefile"),  # "._photo.jpg", beside each photo on some shares
-    (b"ID3", "audio/mpeg"),
-    (b"\xff\xfb", _mpeg),
-    (b"\xff\xfa", _mpeg),
-    (b"\xff\xf3", _mpeg),
-    (b"\xff\xf2", _mpeg),
-    (b"fLaC", "audio/flac"),
-    (b"OggS", _ogg),
-    (b"FORM", _form),
-    (b"MThd\0\0\0\6", "audio/midi"),
-    (b"\x1aE\xdf\xa3", _ebml),
-    (b"\0\0\1\xba", "video/mpeg"),
-    (b"\0\0\1\xb3", "video/mpeg"),
-    (b"\0\1\0\0", _ttf),
-    (b"OTTO", "font/otf"),
-    (b"ttcf\0", "font/collection"),
-    (b"wOFF", "font/woff"),
-    (b"wOF2", "font/woff2"),
+    (b"FWS", "application/vnd.adobe.flash.movie"),
+    (b"CWS", "application/vnd.adobe.flash.movie"),
+    (b"BLENDER", "application/x-blender"),
+    (b"L\0\0\0\1\x14\2\0", "application/x-ms-shortcut"),
+)
+
+_BEHIND: tuple[tuple[int, bytes, str | Callable[[bytes, str], str | None]], ...] = (
+    (4, b"ftyp", rules.iso_media),
+    (4, b"moov", "video/quicktime"),
+    (4, b"mdat", "video/quicktime"),
+    (4, b"wide", "video/quicktime"),
+    (4, b"\x11\xaf", rules.flic),
+    (4, b"\x12\xaf", rules.flic),
+    (60, b"BOOKMOBI", "application/x-mobipocket-ebook"),
+    (128, b"DICM", "application/dicom"),
+    (257, b"ustar", "application/x-tar"),
+    (32769, b"CD001", "application/x-iso9660-image"),
 )
 
 
 @cache
 def _rules() -> dict[bytes, list[_Rule]]:
     """Return the rules by their first two bytes, so that one look-up rejects most files."""
-    rules: dict[bytes, list[_Rule]] = {}
-    for rule in _RULES:
-        rules.setdefault(rule[0][:2], []).append(rule)
-    return rules
+    found: dict[bytes, list[_Rule]] = {}
+    for rule in (*_IMAGES, *_MEDIA, *_DOCUMENTS, *_ARCHIVES, *_DATA):
+        found.setdefault(rule[0][:2], []).append(rule)
+    return found
 
 
 def type_of_signature(head: bytes, suffix: str) -> str | None:
@@ -307,16 +216,22 @@ def type_of_signature(head: bytes, suffix: str) -> str | None:
     `suffix` is the name's extension in lower case, for formats that share one signature. Some
     signatures are only letters: the caller checks whether the file is text.
     """
-    for prefix, kind in _rules().get(head[:2], ()):
-        if head.startswith(prefix):
-            found = kind if isinstance(kind, str) else kind(head, suffix)
-            if found is not None:
-                return found
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
-    if head[257:262] == b"ustar":
-        return "application/x-tar"
-    # MPEG transport stream: packets of 188 bytes, each begun by a "G".
-    if head[:1] == b"G" == head[188:189] == head[376:377]:
-        return "video/mp2t"
-    return None
+    for key in (head[:2], head[:1]):
+        for prefix, kind in _rules().get(key, ()):
+            if head.startswith(prefix):
+                found = kind if isinstance(kind, str) else kind(head, suffix)
+                if found is not None:
+                    return found
+    return _type_behind(head, suffix)
+
+
+def _type_behind(head: bytes, suffix: str) -> str | None:
+    """Return the type of a signature that is not at the beginning."""
+    for at, signature, kind in _BEHIND:
+        if head.startswith(signature, at):
+            return kind if isinstance(kind, str) else kind(head, suffix)
+    # MPEG transport stream: packets of 188 bytes, or of 192 with a time, each begun by a "G".
+    for at, length in ((0, 188), (4, 192)):
+        if head[at : at + 2 * length + 1 : length] == b"GGG":
+            return "video/mp2t"
+    return rules.tga(head, suffix)

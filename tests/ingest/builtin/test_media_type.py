@@ -3,13 +3,15 @@
 import gzip
 import io
 import mimetypes
+import re
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from ingest.builtin.media_type import media_type, type_of_name
+from ingest.builtin.extensions import _pairs, types_by_extension
+from ingest.builtin.media_type import identify, media_type, type_of_name
 from ingest.builtin.text import TextScan
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -140,6 +142,222 @@ def test_text_has_the_type_of_its_name_if_that_is_textual(
 def test_markup_has_the_type_of_its_first_element(data: bytes, expected: str) -> None:
     """Without an extension the root element decides the type of markup."""
     assert type_of(data) == expected
+
+
+FLAC_BEHIND_ID3 = b"ID3\4\0\0\0\0\0\5" + bytes(5) + b"fLaC\0\0\0\x22"
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(14)
+ASF_AUDIO = ASF + bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
+ASF_VIDEO = ASF_AUDIO + bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
+
+MORE = [
+    (b"\xff\x0a\xfa\x1f\x81\x91\x08\x06\x01\0\0\0\0", "image/jxl"),
+    (ASF_AUDIO, "audio/x-ms-wma"),
+    (ASF_VIDEO, "video/x-ms-wmv"),
+    (b"FLV\1\5\0\0\0\x09", "video/x-flv"),
+    ((bytes(4) + b"G" + bytes(187)) * 3, "video/mp2t"),
+    ((b"G" + bytes(187)) * 3, "video/mp2t"),
+    (b"\x0b\x77\x12\x34\x1e\x40\0", "audio/ac3"),
+    (b"\x0b\x77\x12\x34\x3f\x87\0", "audio/eac3"),
+    (b"caff\0\1\0\0desc", "audio/x-caf"),
+    (b"MAC \x96\x0f\0\0", "audio/x-ape"),
+    (b"wvpk\x40\0\0\0\2\4", "audio/x-wavpack"),
+    (b"#!AMR\n\x3c\0\1", "audio/amr"),
+    (b"\xff\xf1\x50\x80\x01\x1f\xfc\0", "audio/aac"),
+    (FLAC_BEHIND_ID3, "audio/flac"),
+    (b"P6\n3 2\n255\n" + bytes(18), "image/x-portable-pixmap"),
+    (b"P4 3 2\n\0\1", "image/x-portable-bitmap"),
+    (b"\x0a\5\1\x08" + bytes(60), "image/vnd.zbrush.pcx"),
+    (b"DDS |\0\0\0" + bytes(60), "image/vnd.ms-dds"),
+    (b"v/1\1\2\0\0\0", "image/x-exr"),
+    (b"gimp xcf v011\0", "image/x-xcf"),
+    (b"icns\0\0\0\x08", "image/x-icns"),
+    (b"qoif\0\0\0\1\0\0\0\1\3\0", "image/qoi"),
+    (b"AT&TFORM\0\0\0\x10DJVU", "image/vnd.djvu"),
+    (b"\xff\x4f\xff\x51\0\x29", "image/j2c"),
+    (b"ARROW1\0\0\xff", "application/vnd.apache.arrow.file"),
+    (b"FEA1\0\0", "application/x-feather"),
+    (b"ORC\x08\0\3", "application/vnd.apache.orc"),
+    (b"\x93NUMPY\1\0", "application/x-npy"),
+    (b"glTF\2\0\0\0", "model/gltf-binary"),
+    (b"\xd4\xc3\xb2\xa1\2\0\4\0", "application/vnd.tcpdump.pcap"),
+    (b"\x04\x22\x4d\x18\x64", "application/x-lz4"),
+    (b"]\0\0\x80\0" + b"\xff" * 8 + b"\0\x34", "application/x-lzma"),
+    (b"\x1f\x9d\x90\x61", "application/x-compress"),
+    (b"AC1032\0\0", "image/vnd.dwg"),
+    (b"a book".ljust(60, b"\0") + b"BOOKMOBI", "application/x-mobipocket-ebook"),
+    (b"\0\0\0\x1cftypmp42\0\0\0\0M4A mp42isom", "audio/mp4"),
+    (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "image/avif"),
+    (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "image/heic"),
+    (b"\0\0\0\x14ftypM4B \0\0\0\0M4B ", "audio/mp4"),
+    (b"\0\0\0\x14ftypM4V \0\0\0\0isom", "video/x-m4v"),
+]
+
+
+@pytest.mark.parametrize(("data", "expected"), MORE)
+def test_format_of_today_has_its_type(data: bytes, expected: str) -> None:
+    """Images, audio, video, data and archives are recognised by their content alone."""
+    assert type_of(data) == type_of(data, ".txt") == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix", "expected"),
+    [
+        (b"\0\0\x02" + bytes(9) + b"\3\0\2\0\x18\0" + bytes(40), ".tga", "image/x-tga"),
+        (b"\0\0\0\x14ftypisom\0\0\0\0isom", ".m4a", "audio/mp4"),
+        (ASF, ".wma", "audio/x-ms-wma"),
+        (b"P3\n1 1\n255\n0 0 0\n", ".ppm", "image/x-portable-pixmap"),
+        (b"{}", ".ipynb", "application/x-ipynb+json"),
+        (b"{}", ".geojson", "application/geo+json"),
+        (b"{}\n{}\n", ".jsonl", "application/x-ndjson"),
+        (b"BEGIN:VCALENDAR\n", ".ics", "text/calendar"),
+        (b"1\n00:00:01,0 --> 00:00:02,0\nx\n", ".srt", "application/x-subrip"),
+        (b"From a Mon\n\nx\n", ".mbox", "application/mbox"),
+        (b"{}", ".gltf", "model/gltf+json"),
+        (b"<html/>", ".xhtml", "application/xhtml+xml"),
+        (b"fn main() {}\n", ".rs", "text/x-rust"),
+        (b"package a\n", ".go", "text/x-go"),
+        (b"let a: number;\n", ".ts", "application/typescript"),
+        (b"int a;\n", ".cpp", "text/x-c++"),
+    ],
+)
+def test_name_and_content_decide_together(data: bytes, suffix: str, expected: str) -> None:
+    """A format with a weak signature, or none, has its type with the name."""
+    assert type_of(data, suffix) == expected
+
+
+def office(main: str, *, method: int = zipfile.ZIP_DEFLATED, last: bool = False) -> bytes:
+    file = io.BytesIO()
+    types = f'<Types><Override PartName="/m.xml" ContentType="application/{main}+xml"/></Types>'
+    with zipfile.ZipFile(file, "w", method) as archive:
+        entries = [("[Content_Types].xml", types), ("x/m.xml", "<x/>" * 50)]
+        for name, data in reversed(entries) if last else entries:
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+WORD = "vnd.openxmlformats-officedocument.wordprocessingml."
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("suffix", ["", ".zip", ".docx"])
+@pytest.mark.parametrize(
+    ("main", "expected"),
+    [
+        (WORD + "document.main", DOCX),
+        (WORD + "template.main", "application/" + WORD + "template"),
+        ("vnd.ms-word.document.macroEnabled.main",
+         "application/vnd.ms-word.document.macroenabled.12"),
+        ("vnd.ms-excel.sheet.macroEnabled.main", "application/vnd.ms-excel.sheet.macroenabled.12"),
+        ("vnd.ms-powerpoint.slideshow.macroEnabled.main",
+         "application/vnd.ms-powerpoint.slideshow.macroenabled.12"),
+    ],
+)  # fmt: skip
+def test_office_document_has_the_type_of_its_parts(
+    main: str, expected: str, suffix: str, method: int
+) -> None:
+    """The list of content types decides, wherever it stands, over the name."""
+    assert type_of(office(main, method=method), suffix) == expected
+    assert type_of(office(main, method=method, last=True), suffix) == expected
+
+
+def test_archive_has_the_type_of_its_entries() -> None:
+    """Names of entries show what a ZIP is; the name of the file may be more exact."""
+    assert type_of(zipped("word/document.xml")) == DOCX
+    assert type_of(zipped("META-INF/MANIFEST.MF")) == "application/java-archive"
+    assert type_of(zipped("AndroidManifest.xml")) == "application/vnd.android.package-archive"
+    assert type_of(zipped("META-INF/MANIFEST.MF"), ".xpi") == "application/x-xpinstall"
+    assert type_of(zipped("a.npy"), ".npz") == "application/x-npz"
+
+
+def compound(stream: str) -> bytes:
+    return (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(504)
+        + stream.encode("utf-16-le").ljust(64, b"\0")
+    )
+
+
+def test_compound_file_has_the_type_of_its_streams() -> None:
+    """Without a known name the streams decide; an encrypted document has the type of its name."""
+    assert type_of(compound("WordDocument")) == "application/msword"
+    assert type_of(compound("Workbook")) == "application/vnd.ms-excel"
+    assert type_of(compound("EncryptedPackage"), ".docx") == DOCX
+    assert type_of(compound("EncryptedPackage")) == "application/x-ole-storage"
+
+
+def test_no_extension_stands_for_two_types() -> None:
+    """The table is well-formed: valid names, extensions in lower case, each once."""
+    pairs = list(_pairs())
+    assert len(pairs) == len(types_by_extension()) > 450
+    for suffix, kind in pairs:
+        assert re.fullmatch(r"\.[a-z0-9_+-]+", suffix)
+        assert re.fullmatch(r"[a-z]+/[a-z0-9][a-z0-9!#$&^_.+-]*", kind)
+
+
+def mismatch(data: bytes, suffix: str) -> bool:
+    scan = TextScan()
+    scan.feed(data)
+    return identify(data, suffix, text=scan.is_text).is_mismatch
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix"),
+    [
+        (PNG, ".jpg"),
+        (PNG, ".txt"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0", ".heic"),
+        (b"just words\n", ".png"),
+        (b"just words\n", ".svg"),
+        (b"<html>\n", ".xls"),
+        (b"{\\rtf1 plain}", ".doc"),
+        (b"\x01\x02\0", ".txt"),
+        (b"\x01\x02\0", ".png"),
+        (b"MZ\0\0", ".pdf"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".pdf"),
+        (zipped("a"), ".pdf"),
+        (office("vnd.ms-word.document.macroEnabled.main"), ".docx"),
+        (b"%PDF-1.7\n", ".docx"),
+    ],
+)
+def test_name_that_the_content_contradicts_is_a_mismatch(data: bytes, suffix: str) -> None:
+    """The extension stands for another type than the content has."""
+    assert mismatch(data, suffix)
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix"),
+    [
+        (PNG, ".png"),
+        (PNG, ""),
+        (PNG, ".unheard-of"),
+        (PNG, ".bak"),
+        (b"just words\n", ".md"),
+        (b"<svg/>", ".svg"),
+        (b"<svg/>", ".xml"),
+        (b"-----BEGIN PRIVATE KEY-----\n", ".key"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", ".mp4"),
+        (b"\xff\xfb\x90\x44\0\0", ".mp3"),
+        (tiff := b"II*\0\x08\0\0\0\0\0", ".tif"),
+        (tiff, ".nef"),
+        (zipped("word/document.xml"), ".zip"),
+        (zipped("a"), ".jar"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".doc"),
+        (compound("EncryptedPackage"), ".xlsx"),
+        (b"%PDF-1.7\n", ".ai"),
+        (b"P6\n3 2\n255\n" + bytes(18), ".pnm"),
+        (gzip.compress(b"x", mtime=0), ".tgz"),
+    ],
+)
+def test_name_that_fits_the_content_is_no_mismatch(data: bytes, suffix: str) -> None:
+    """A name without a known extension, or with a related type, is not contradicted."""
+    assert not mismatch(data, suffix)
+
+
+def test_markup_in_utf_16_has_its_type() -> None:
+    """The root element of UTF-16 is found as that of UTF-8 is."""
+    markup = "<?xml version='1.0' encoding='utf-16'?><svg width='1'/>"
+    assert type_of(markup.encode("utf-16")) == type_of(markup.encode("utf-16-be"))
+    assert type_of(markup.encode("utf-16-le")) == "image/svg+xml"
 
 
 def test_hostile_markup_is_examined_in_linear_time() -> None:
