@@ -197,7 +197,7 @@ font/woff .woff
 font/woff2 .woff2
 image/apng .apng
 image/avif .avif .avifs
-image/bmp .bmp .dib
+image/bmp .bmp
 image/bpg .bpg
 image/emf .emf
 image/fits .fits

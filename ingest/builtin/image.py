@@ -48,6 +48,7 @@ _READERS: Mapping[str, Callable[[BinaryIO, int], ImageBlocks]] = MappingProxyTyp
         "image/heif": read_heif,
         "image/j2c": read_jpeg2000,
         "image/jp2": read_jpeg2000,
+        "image/jpx": read_jpeg2000,
         "image/jpeg": read_jpeg,
         "image/jxl": read_jxl,
         "image/png": read_png,

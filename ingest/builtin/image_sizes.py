@@ -20,6 +20,7 @@ _ICNS_SIZES = MappingProxyType(
 )  # fmt: skip
 _EXR_WINDOW = b"dataWindow\0box2i\0\x10\0\0\0"
 _PNM = re.compile(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s")
+_PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s")
 _PAM = re.compile(rb"\b(WIDTH|HEIGHT)\s+(\d{1,9})\s")
 
 
@@ -66,6 +67,11 @@ def _pnm(head: bytes) -> Size:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def _pfm(head: bytes) -> Size:
+    found = _PFM.match(head)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def _exr(head: bytes) -> Size:
     at = head.find(_EXR_WINDOW)
     if at < 0 or len(head) < at + len(_EXR_WINDOW) + 16:
@@ -100,7 +106,11 @@ _READERS: Mapping[str, Callable[[bytes], Size]] = MappingProxyType(
         "image/vnd.zbrush.pcx": _pcx,
         "image/x-tga": _at("<HH", 12),
         "image/vnd.ms-dds": _at("<II", 12, height_first=True),
+        "image/sgi": _at(">HH", 6),
         "image/x-exr": _exr,
+        "image/x-sun-raster": _at(">II", 4),
+        "image/x-win-bitmap": _icon,
+        "video/x-flic": _at("<HH", 8),
         "image/x-icns": _icns,
         "image/vnd.djvu": _djvu,
         "image/x-portable-anymap": _pnm,
@@ -108,6 +118,7 @@ _READERS: Mapping[str, Callable[[bytes], Size]] = MappingProxyType(
         "image/x-portable-graymap": _pnm,
         "image/x-portable-pixmap": _pnm,
         "image/x-portable-arbitrarymap": _pnm,
+        "image/x-portable-floatmap": _pfm,
     }
 )
 

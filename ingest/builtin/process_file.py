@@ -35,6 +35,9 @@ PIECE = 256 * 1024
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
+_PICTURES = ("image/", "video/x-flic")
+
+
 class FileInspection(NamedTuple):
     """The result of the inspection of one file that is not an error."""
 
@@ -89,13 +92,13 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
         sha256, head = _read_in_pieces(fd, size, scan)
     kind, is_mismatch = identify(head, suffix, text=scan.is_text) if size else Identity(EMPTY)
     found, error, warning = Examination({})
-    if is_textual(kind):
-        if scan.is_text and size <= MAX_COUNTED:
-            found = scan.found()
-    elif kind.startswith("image/"):
+    if is_textual(kind) and scan.is_text and size <= MAX_COUNTED:
+        found = scan.found()
+    if kind.startswith(_PICTURES):
         # The same open file, not its path, which may name another file by now.
         with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
-            found, error, warning = examine(file, kind, size)
+            image, error, warning = examine(file, kind, size)
+        found = {**found, **image}
     elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
         error = f"{Kind.BROKEN}: unknown content, but the name ends in {suffix.lower()}"
     counters = {

@@ -300,6 +300,13 @@ def test_image_without_pillow_has_what_its_header_holds(path: Path) -> None:
     assert processed(path.with_suffix(".png"), b"\0\1").counters["metadata_extracted"] == 0
 
 
+def test_map_of_text_is_an_image_and_a_text(path: Path) -> None:
+    """A portable map written in digits has a size, and lines."""
+    metadata = processed(path.with_suffix(".pgm"), b"P2\n2 1\n255\n0 9\n").metadata
+    assert metadata["media_type"] == "image/x-portable-graymap"
+    assert (metadata["width"], metadata["height"], metadata["lines"]) == (2, 1, 4)
+
+
 def test_outcome_and_error_can_leave_the_worker(path: Path) -> None:
     """Outcomes are pickled to the server and written as JSON; errors are pickled."""
     outcome = processed(path, b"text")
