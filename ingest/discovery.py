@@ -1,4 +1,4 @@
-"""Find files and list folders below the ingest root. Everything here blocks: use a thread."""
+"""Find files below the ingest root. Everything here blocks: use a thread."""
 
 import contextlib
 import errno
@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ingest.errors import SHORTAGES, NotFoundError, check_shortage
+from ingest.errors import NotFoundError, check_shortage
 from ingest.exclude import RuleList, compile_rules, is_excluded, patterns_of
-from ingest.paths import display_path, match_text
+from ingest.paths import match_text
 
 CHUNK_FILES = 1000
 CHUNK_SECONDS = 0.05
@@ -254,52 +254,6 @@ def _own_rules(folder: int, base: str) -> tuple[RuleList, ...]:
         text = f"{IGNORE_FILE} has more than {IGNORE_FILE_LIMIT:,} bytes; shorten it"
         raise OSError(errno.EFBIG, text)
     return (compile_rules(patterns_of(content.decode("utf-8", "surrogateescape")), base),)
-
-
-def list_directories(root: Path, directory: bytes) -> tuple[int, list[dict[str, Any]]]:
-    """
-    Return the number of files right in `directory`, and its folders by name, each with its own.
-
-    The number is None for a folder that could not be looked into for lack of descriptors.
-
-    Raises:
-        NotFoundError: the directory cannot be read any more.
-        ShortageError: no descriptor is left to read it.
-    """
-    base = os.path.realpath(root)
-    prefix = "" if directory == b"." else os.fsdecode(directory) + "/"
-    try:
-        with os.scandir(os.path.join(base, os.fsdecode(directory))) as entries:
-            present = list(entries)
-    except OSError as error:
-        check_shortage(error)
-        raise NotFoundError(f"the directory cannot be read: {error.strerror}") from error
-    folders = [entry for entry in present if _is_folder(entry)]
-    files = sum(_is_file(entry) for entry in present)
-    return files, [
-        {
-            "name": display_path(os.fsencode(folder.name)),
-            "path": display_path(os.fsencode(prefix + folder.name)),
-            "files": _count_files(folder.path),
-        }
-        for folder in sorted(folders, key=lambda folder: folder.name.casefold())
-    ]
-
-
-def _count_files(path: str) -> int | None:
-    """Return the number of files in a folder; None without a descriptor to open it."""
-    try:
-        with os.scandir(path) as entries:
-            return sum(map(_is_file, entries))
-    except OSError as error:
-        return None if error.errno in SHORTAGES else 0
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file(follow_symlinks=False)
-    except OSError:
-        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

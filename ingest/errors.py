@@ -43,6 +43,12 @@ class ShortageError(IngestError):
     status = 503
 
 
+class NoAnswerError(IngestError):
+    """A folder does not answer: its network file system, or its disk, hangs."""
+
+    status = 504
+
+
 class NotFoundError(IngestError):
     """The session or directory does not exist."""
 

@@ -49,6 +49,12 @@ logger = logging.getLogger("ingest")
 FILE_THREADS = 32
 """Threads for calls that block on the file system; each is started when it is first needed."""
 
+LOOK_THREADS = 8
+"""Threads that look at folders for pickers: sessions and starts do not wait for these."""
+
+START_THREADS = 4
+"""Threads that look at the directory of a session that is started."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStatistics:
@@ -136,14 +142,15 @@ class SessionManager:
             SettingsError: the root is not a directory, or the processor cannot be loaded.
         """
         async with contextlib.AsyncExitStack() as stack:
-            threads = ThreadPoolExecutor(FILE_THREADS, "ingest-files")
-            stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+            threads = _threads(FILE_THREADS, "files", stack)
             backend = self._backend or await select_backend(
                 self._settings, self._process, self._executor, threads, stack
             )
             stack.push_async_callback(self._catalogue.close)
             await self._catalogue.open()
-            self._state = self._open_state(backend, threads)
+            looking = _threads(LOOK_THREADS, "looks", stack)
+            starting = _threads(START_THREADS, "starts", stack)
+            self._state = self._open_state(backend, threads, looking, starting)
             stack.push_async_callback(self._state.active.stop)
             await self._resume_all(self._state.active)
             pruning = asyncio.create_task(prune_expired(self._catalogue, self._settings.retention))
@@ -221,22 +228,28 @@ class SessionManager:
         """Return pages of outcomes; raise NotFoundError at this call, not at the first page."""
         return await self._opened().queries.report(session_id, wanted)
 
-    async def directories(self, path: str) -> dict[str, Any]:
+    async def directories(self, path: str, after: str | None = None) -> dict[str, Any]:
         """Return the folders in `path`; raise the errors of `start` for a bad path."""
-        return await self._opened().queries.directories(path)
+        return await self._opened().queries.directories(path, after)
 
     def _opened(self) -> OpenState:
         if self._state is None:
             raise CatalogueError("the session manager is not open; call open() first")
         return self._state
 
-    def _open_state(self, backend: Backend, threads: ThreadPoolExecutor) -> OpenState:
+    def _open_state(
+        self,
+        backend: Backend,
+        threads: ThreadPoolExecutor,
+        looking: ThreadPoolExecutor,
+        starting: ThreadPoolExecutor,
+    ) -> OpenState:
         settings = self._settings
         resources = SharedResources(
             settings.root, self._catalogue, backend, asyncio.Semaphore(backend.concurrency), threads
         )
         active = ActiveSessions(resources, self._publish, self._forget, settings.min_interval)
-        queries = SessionQueries(self._catalogue, threads, settings.root, active)
+        queries = SessionQueries(self._catalogue, looking, settings.root, active, starting)
         starter = SessionStarter(
             self._catalogue, self._root, active, queries, settings.max_sessions
         )
@@ -251,3 +264,10 @@ class SessionManager:
                     "session %s: not resumed, its ingest root is %s",
                     record.id, os.fsdecode(record.root),
                 )  # fmt: skip
+
+
+def _threads(count: int, name: str, stack: contextlib.AsyncExitStack) -> ThreadPoolExecutor:
+    """Return `count` threads, which start no further call once the stack is closed."""
+    threads = ThreadPoolExecutor(count, f"ingest-{name}")
+    stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    return threads

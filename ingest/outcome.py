@@ -3,7 +3,7 @@
 import inspect
 import math
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -99,6 +99,22 @@ class OutcomeRecord(NamedTuple):
     metadata: str | None = None
     counters: str | None = None
     warning: str | None = None
+
+
+PAGE_CHARACTERS = 256 * 1024
+"""Characters of metadata and messages in a page of records, to which one record is added."""
+
+
+def first_page(records: Iterable[OutcomeRecord]) -> list[OutcomeRecord]:
+    """Return the first records, up to the one that exceeds PAGE_CHARACTERS."""
+    page = []
+    characters = 0
+    for record in records:
+        page.append(record)
+        characters += len(record.metadata or "") + len(record.error or "")
+        if characters > PAGE_CHARACTERS:
+            break
+    return page
 
 
 class ValidatedOutcome(NamedTuple):

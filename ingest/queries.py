@@ -1,6 +1,7 @@
 """Reading sessions, their errors and outcomes from the catalogue, and folders from the disk."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
@@ -17,8 +18,8 @@ from ingest.catalogue.records import (
     SessionFilter,
     SessionRecord,
 )
-from ingest.discovery import list_directories
-from ingest.errors import CatalogueError, NotFoundError
+from ingest.errors import CatalogueError, NoAnswerError, NotFoundError
+from ingest.listing import FolderList, LookControl, count_files, list_folders
 from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path, resolve
 from ingest.session import FileError
@@ -34,13 +35,20 @@ ERRORS_PAGE = 1000
 REPORT_PAGE = 500
 """Outcomes of a report that are read at a time: some 200 KB."""
 
+LOOK_SECONDS = 10.0
+"""Time in which a folder has to be read for a picker."""
+
+COUNT_SECONDS = 1.0
+"""Time for the numbers of files in its folders; those that are not counted by then are unknown."""
+
 
 class SessionQueries:
     """
     Reads what the catalogue and the ingest root have.
 
-    `root` is an absolute path. `threads` run calls that block on the file system. `active` are the
-    sessions that this process runs, if it runs any.
+    `root` is an absolute path. `threads` run calls that block on the file system, and
+    `start_threads` those that a start of a session waits for. `active` are the sessions that this
+    process runs, if it runs any.
     """
 
     def __init__(
@@ -49,9 +57,11 @@ class SessionQueries:
         threads: Executor,
         root: Path,
         active: ActiveSessions | None = None,
+        start_threads: Executor | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._threads = threads
+        self._start_threads = start_threads or threads
         self._root_path = root
         self._root = os.fsencode(root)
         self._active = active
@@ -106,19 +116,40 @@ class SessionQueries:
         """Return the pages of the outcomes `wanted`; raise NotFoundError before the first page."""
         return self._pages(await self._number(session_id), wanted)
 
-    async def directories(self, path: str) -> dict[str, Any]:
-        """Return the folders in `path`, and how many files are right in it."""
-        directory = await self.resolve(path)
-        files, folders = await self._in_thread(
-            partial(list_directories, self._root_path, directory)
-        )
+    async def directories(self, path: str, after: str | None = None) -> dict[str, Any]:
+        """
+        Return the folders in `path` whose names follow `after`, and how many files are in each.
+
+        Raises:
+            NoAnswerError: the folder could not be read within LOOK_SECONDS.
+        """
+        control = LookControl()
+
+        def look() -> tuple[bytes, FolderList]:
+            directory = resolve(self._root_path, path)
+            return directory, list_folders(self._root_path, directory, control, after)
+
+        counts: dict[str, int] = {}
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                directory, listed = await self._in_thread(self._threads, look)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(COUNT_SECONDS):
+                    count = partial(count_files, listed.folders, counts, control)
+                    await self._in_thread(self._threads, count)
+        except TimeoutError as error:
+            raise NoAnswerError(
+                f"the folder did not answer within {LOOK_SECONDS:g} s: {path!r}; retry later"
+            ) from error
+        finally:
+            control.ended = True
         below_root = Path(display_path(directory))
         parent = None if directory == b"." else str(below_root.parent)
-        return {"path": str(below_root), "parent": parent, "files": files, "directories": folders}
+        return {"path": str(below_root), "parent": parent, **listed.to_json(dict(counts))}
 
     async def resolve(self, path: str) -> bytes:
         """Return the directory that `path` names below the root; see `paths.resolve`."""
-        return await self._in_thread(partial(resolve, self._root_path, path))
+        return await self._in_thread(self._start_threads, partial(resolve, self._root_path, path))
 
     async def _number(self, session_id: str) -> int:
         active = self._active.get(session_id) if self._active else None
@@ -140,11 +171,11 @@ class SessionQueries:
                 return
             page = await self._catalogue.files(number, wanted, page.next, REPORT_PAGE)
 
-    async def _in_thread(self, call: Callable[[], T]) -> T:
+    async def _in_thread(self, threads: Executor, call: Callable[[], T]) -> T:
         try:
-            done = asyncio.get_running_loop().run_in_executor(self._threads, call)
-        except RuntimeError as error:  # the threads are shut down
-            raise CatalogueError("the catalogue is closed; the service is shutting down") from error
+            done = asyncio.get_running_loop().run_in_executor(threads, call)
+        except RuntimeError as error:  # the threads are shut down, or no thread can be started
+            raise CatalogueError(f"no thread for the file system: {error}") from error
         return await done
 
 

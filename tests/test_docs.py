@@ -12,7 +12,8 @@ from typing import Any, cast
 import pytest
 
 from cli import arguments
-from ingest import IngestRequest, Settings, __version__
+from ingest import IngestError, IngestRequest, Settings, __version__
+from ingest import errors as ingest_errors
 from ingest.manager import SessionStatistics
 from ingest.session import Session
 from sse import StreamRegistry
@@ -108,8 +109,10 @@ def test_record_of_the_report_is_documented() -> None:
 
 def test_error_statuses_are_documented() -> None:
     """Each status that the service refuses with has a row that says when."""
-    classes = [each for each in vars(errors).values() if isinstance(each, type)]
-    found = {each.status for each in classes if issubclass(each, HTTPError)} - {HTTPError.status}
+    named = [*vars(errors).values(), *vars(ingest_errors).values()]
+    classes = [each for each in named if isinstance(each, type)]
+    refusals = [each for each in classes if issubclass(each, HTTPError | IngestError)]
+    found = {each.status for each in refusals} - {HTTPError.status}
     rows = set(re.findall(r"^\| `(\d{3})` \|", text("api.md"), re.MULTILINE))
     assert {str(status) for status in found} == rows
 

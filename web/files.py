@@ -7,7 +7,7 @@ from ingest.outcome import OutcomeRecord
 from ingest.previews import Previews
 from ingest.report import record
 from web.query import NUMBER_DIGITS, choice, file_filter, is_number, page_of_files
-from web.report import MEDIA_TYPES, written
+from web.report import MEDIA_TYPES, ReportWriter
 from web.request import Request
 from web.response import Response, json
 from web.sessions import Sessions
@@ -16,9 +16,10 @@ from web.sessions import Sessions
 class FileRoutes:
     """Reads outcomes from the sessions and writes them as responses."""
 
-    def __init__(self, sessions: Sessions, previews: Previews) -> None:
+    def __init__(self, sessions: Sessions, previews: Previews, reports: ReportWriter) -> None:
         self._sessions = sessions
         self._previews = previews
+        self._reports = reports
 
     async def page(self, request: Request, session_id: str) -> Response:
         """Return a page of a session's files."""
@@ -52,11 +53,12 @@ class FileRoutes:
             kind = "csv" if csv_first else "ndjson"
         mark = choice(request.query, "bom", ("0", "1")) != "0"
         wanted = file_filter(request.query, sorted_=False)
+        self._reports.check_room()
         pages = await self._sessions.report(session_id, wanted)
         name = f'attachment; filename="ingest-{session_id}.{kind}"'
         return Response(
             200,
-            written(pages, kind, byte_order_mark=mark),
+            self._reports.write(pages, kind, byte_order_mark=mark),
             [
                 (b"content-type", MEDIA_TYPES[kind].encode()),
                 (b"cache-control", b"no-store"),

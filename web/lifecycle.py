@@ -24,9 +24,11 @@ from ingest.previews import Previews
 from ingest.settings import Settings
 from sse import StreamRegistry
 from sse.types import Receive, Send
+from web.files import FileRoutes
 from web.guard import Guard
 from web.long_poll import LongPoll
 from web.metrics import Metrics, has_metrics
+from web.report import ReportWriter
 from web.routes import Routes
 from web.sessions import Sessions
 from web.shutdown import Shutdown
@@ -65,13 +67,14 @@ class Running:
         self.metrics = Metrics(sessions, self.streams) if has_metrics() else None
         if self.metrics is not None:
             sessions.observe(self.metrics.delivered)
+        self.reports = ReportWriter(lambda: sessions.running > 0)
         self.routes = Routes(
             sessions,
             self.streams,
             self.polling,
             self.static,
             self.guard,
-            self.previews,
+            FileRoutes(sessions, self.previews, self.reports),
             stopping,
             self.metrics,
         )
@@ -129,6 +132,7 @@ class Lifecycle:
         try:
             await running.shutdown.drain()
         finally:
+            running.reports.close()
             try:
                 await running.previews.close()
                 await running.sessions.close()

@@ -36,7 +36,8 @@ class Request:
 
     `query` has each parameter's last value. `answered` is true once the response has begun, and
     `waits_for_client` while the client has to send more of the body or read more of the response.
-    `transferred` counts the bytes of both bodies.
+    `transferred` counts the bytes of both bodies. `is_download` is true for a response that may
+    take minutes, and that a shutdown does not wait for.
     """
 
     scope: Scope
@@ -49,6 +50,7 @@ class Request:
     headers: dict[str, str] = field(init=False)
     answered: bool = field(init=False, default=False)
     waits_for_client: bool = field(init=False, default=False)
+    is_download: bool = field(init=False, default=False)
     transferred: int = field(init=False, default=0)
     connection: Connection = field(init=False)
 

@@ -1,16 +1,23 @@
 """Responses: what a route returns, and how it is sent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from ingest.errors import IngestError
 from sse.types import Headers, Message
 from web.errors import ClientGoneError
 from web.request import Request
+
+T = TypeVar("T")
+
+logger = logging.getLogger("web")
 
 BASE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -29,7 +36,7 @@ class Response:
     """An answer: a body at once, or in pieces as they come."""
 
     status: int
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncGenerator[bytes, None] = b""
     headers: Headers = field(default_factory=list)
 
 
@@ -102,14 +109,49 @@ async def _send(request: Request, message: Message) -> None:
         request.waits_for_client = False
 
 
-async def _send_pieces(request: Request, pieces: AsyncIterator[bytes]) -> None:
+async def _send_pieces(request: Request, pieces: AsyncGenerator[bytes, None]) -> None:
+    request.is_download = True
     gone = asyncio.create_task(request.disconnected())
     try:
-        async for piece in pieces:
-            if gone.done():
-                return
-            await _send(request, {"type": "http.response.body", "body": piece, "more_body": True})
+        async with contextlib.aclosing(pieces):
+            while (piece := await _until_gone(anext(pieces, None), gone)) is not None:
+                await _send(
+                    request, {"type": "http.response.body", "body": piece, "more_body": True}
+                )
         await _send(request, {"type": "http.response.body", "body": b"", "more_body": False})
+    except IngestError as error:  # the catalogue failed, or was closed
+        logger.error("%s was ended early: %s", request.path, error)  # noqa: TRY400 - the text is all
+        if not request.connection.abort():
+            raise
+        raise ClientGoneError from error
     finally:
         gone.cancel()
         await asyncio.wait([gone])
+
+
+async def while_connected(request: Request, work: Awaitable[T]) -> T:
+    """
+    Return the result of `work`, which is cancelled if the client leaves.
+
+    Raises:
+        ClientGoneError: it left.
+    """
+    gone = asyncio.create_task(request.disconnected())
+    try:
+        return await _until_gone(work, gone)
+    finally:
+        gone.cancel()
+        await asyncio.wait([gone])
+
+
+async def _until_gone(work: Awaitable[T], gone: asyncio.Task[None]) -> T:
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            raise ClientGoneError
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])

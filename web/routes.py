@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import orjson
 
-from ingest.previews import Previews
 from ingest.request import IngestRequest
 from sse import StreamRegistry, TooManyStreamsError
 from sse.types import Headers
@@ -26,7 +25,7 @@ from web.long_poll import LongPoll, wait_seconds
 from web.metrics import Metrics
 from web.query import is_number, session_filter
 from web.request import Request
-from web.response import BASE_HEADERS, Response, json
+from web.response import BASE_HEADERS, Response, json, while_connected
 from web.sessions import Sessions
 from web.static import Static
 
@@ -59,7 +58,7 @@ class Routes:
         polling: LongPoll,
         static: Static,
         guard: Guard,
-        previews: Previews,
+        files: FileRoutes,
         stopping: asyncio.Event,
         metrics: Metrics | None = None,
     ) -> None:
@@ -69,7 +68,7 @@ class Routes:
         self._static = static
         self._guard = guard
         self._metrics = metrics
-        self._files = FileRoutes(sessions, previews)
+        self._files = files
         self._health = Health(sessions, streams)
         self._stopping = stopping
         self._exact: Mapping[str, Mapping[str, Handler]] = MappingProxyType(
@@ -214,7 +213,9 @@ class Routes:
             raise ClientGoneError from error
 
     async def _directories(self, request: Request, _: str) -> Response:
-        return json(await self._sessions.directories(request.query.get("path", ".")))
+        query = request.query
+        listing = self._sessions.directories(query.get("path", "."), query.get("after"))
+        return json(await while_connected(request, listing))
 
     def _count_poll(self, request: Request, *, one: bool) -> None:
         if self._metrics is not None:

@@ -9,7 +9,7 @@ import orjson
 from ingest.request import IngestRequest
 from ingest.session import Snapshot
 from web.lifecycle import Lifecycle
-from web.report import MEDIA_TYPES, written
+from web.report import MEDIA_TYPES
 
 
 class Service:
@@ -109,8 +109,10 @@ class Service:
         if format not in MEDIA_TYPES:
             raise ValueError(f"unknown format {format!r}; expected one of {', '.join(MEDIA_TYPES)}")
         running = await self._lifecycle.open()
-        async for piece in written(await running.sessions.report(session_id), format):
-            yield piece
+        pages = await running.sessions.report(session_id)
+        async with contextlib.aclosing(running.reports.write(pages, format)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def watch(self, session_id: str) -> AsyncGenerator[Snapshot, None]:
         """

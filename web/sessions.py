@@ -71,8 +71,8 @@ class Sessions(Protocol):
     ) -> AsyncIterator[Sequence[OutcomeRecord]]:
         """Return what is recorded of each file `wanted`, a page at a time."""
 
-    async def directories(self, path: str) -> dict[str, Any]:
-        """List the folders in `path`."""
+    async def directories(self, path: str, after: str | None = None) -> dict[str, Any]:
+        """List the folders in `path`, from the one that follows `after`."""
 
     async def check(self) -> None:
         """Raise an `IngestError` if a session that is started now could not run."""

@@ -9,8 +9,8 @@ One owner, one flag, one grace period. The steps, in this order:
 3. abort: at the end of the grace period, and of each further one while responses of the service
    remain, the connections are aborted whose clients made no progress since the look before: they
    read nothing of a response, or sent nothing of a request. A server would wait for them without
-   limit. A client that reads slowly is left to finish. Streams that did not end are aborted at
-   once: their clients reconnect and continue.
+   limit. A client that reads slowly is left to finish. Streams that did not end, and
+   downloads of reports, are aborted at once: their clients repeat the request.
 
 Callers: a signal and the stream registry, which notices a server that shuts down, call `begin`;
 `Application.drain` and the end of the lifespan await `drain`. Both can be called any number of
@@ -90,7 +90,8 @@ class Shutdown:
     def _abort(self) -> None:
         self._streams.abort()
         self._timer = None
-        for request in self._look():
+        downloads = [request for request in self._serving if request.is_download]
+        for request in dict.fromkeys([*self._look(), *downloads]):
             self._unsent.discard(request)
             request.connection.abort()
         self._schedule_look()

@@ -1,5 +1,5 @@
 """
-One SQLite file, owned by one process: a thread that writes, a thread that reads, a lock.
+One SQLite file, owned by one process: a thread that writes, two threads that read, a lock.
 
 The journal is a write-ahead log, https://www.sqlite.org/wal.html, so that readers and the writer
 do not wait for one another.
@@ -35,6 +35,9 @@ class Database:
     leaves it whole or absent. A power cut may take the last transactions with it, unless they
     were `durable`: those are flushed to the disk first (`synchronous=FULL`).
 
+    What reads for running sessions and what reads for clients have a thread each, so that no
+    download holds up a session.
+
     `migrations` are the SQL scripts of the schema, in order; their count is its version, which the
     file keeps as `user_version`. An older file is migrated when it is opened, in one transaction,
     after a copy of it was written beside it (`<name>.v<version>.bak`).
@@ -49,6 +52,8 @@ class Database:
         self._reading: sqlite3.Connection | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._reader: ThreadPoolExecutor | None = None
+        self._reading_for_clients: sqlite3.Connection | None = None
+        self._reader_for_clients: ThreadPoolExecutor | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -66,6 +71,7 @@ class Database:
         """
         self._writer = ThreadPoolExecutor(1, "ingest-catalogue-writer")
         self._reader = ThreadPoolExecutor(1, "ingest-catalogue-reader")
+        self._reader_for_clients = ThreadPoolExecutor(1, "ingest-catalogue-clients")
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
         except BaseException:
@@ -75,7 +81,7 @@ class Database:
     async def close(self) -> None:
         """Wait for what is being written, and give the file back."""
         loop = asyncio.get_running_loop()
-        for name in ("_reader", "_writer"):
+        for name in ("_reader_for_clients", "_reader", "_writer"):
             executor = getattr(self, name)
             if executor is not None:
                 setattr(self, name, None)
@@ -89,10 +95,7 @@ class Database:
         Raises:
             CatalogueError: nothing of it was written.
         """
-        if self._writer is None:
-            raise CatalogueError("the catalogue is closed")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._write, work, durable)
+        return await self._run(self._writer, lambda: self._write(work, durable))
 
     async def check(self) -> None:
         """
@@ -111,9 +114,23 @@ class Database:
         Raises:
             CatalogueError: the file cannot be read.
         """
-        if self._reader is None:
+        return await self._run(self._reader, lambda: _read(self._reading, work))
+
+    async def read_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run `work` like `read`, in the thread of reads that sessions do not wait for.
+
+        Raises:
+            CatalogueError: the file cannot be read.
+        """
+        return await self._run(
+            self._reader_for_clients, lambda: _read(self._reading_for_clients, work)
+        )
+
+    async def _run(self, threads: ThreadPoolExecutor | None, call: Callable[[], T]) -> T:
+        if threads is None:
             raise CatalogueError("the catalogue is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
 
     def _open(self) -> None:
         # By a link and by its own name it is one file, which has one lock and one owner.
@@ -122,8 +139,8 @@ class Database:
         try:
             self._writing = self._connect()
             self._prepare(self._writing)
-            self._reading = self._connect()
-            self._reading.execute("PRAGMA query_only = ON")
+            self._reading = self._connect_to_read()
+            self._reading_for_clients = self._connect_to_read()
             self._identity = _identity(self.path)
         except (sqlite3.Error, OSError) as error:
             raise CatalogueError(
@@ -142,6 +159,11 @@ class Database:
         except sqlite3.Error:  # no database, say
             connection.close()
             raise
+        return connection
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -186,12 +208,10 @@ class Database:
                     connection.execute("PRAGMA synchronous = NORMAL")
         return result
 
-    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        assert self._reading is not None
-        try:
-            return work(self._reading)
-        except sqlite3.Error as error:
-            raise CatalogueError(f"the catalogue cannot be read: {error}") from error
+    def _close_reader_for_clients(self) -> None:
+        if self._reading_for_clients is not None:
+            self._reading_for_clients.close()
+            self._reading_for_clients = None
 
     def _close_reader(self) -> None:
         if self._reading is not None:
@@ -206,6 +226,15 @@ class Database:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _read(connection: sqlite3.Connection | None, work: Callable[[sqlite3.Connection], T]) -> T:
+    if connection is None:
+        raise CatalogueError("the catalogue is closed")
+    try:
+        return work(connection)
+    except sqlite3.Error as error:
+        raise CatalogueError(f"the catalogue cannot be read: {error}") from error
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:

@@ -85,7 +85,7 @@ class FileSearch:
             f"SELECT key - ?, path, {COLUMNS} FROM outcomes JOIN found USING (key) WHERE key = ?"
         )
         found = (connection.execute(query, (self._low, key)).fetchone() for _, key in self._best)
-        return FilePage.of([OutcomeRecord._make(row) for row in found if row], self._limit - 1)
+        return FilePage.of((OutcomeRecord._make(row) for row in found if row), self._limit - 1)
 
     def _first(self, connection: sqlite3.Connection) -> "_KeyWindow | _PathWindow":
         """Return the first window, behind the file where the page before ended."""

@@ -55,7 +55,9 @@ class CatalogueReader(Protocol):
 
     async def outcomes(self, number: int, after: int, limit: int) -> list[OutcomeRecord]:
         """
-        Return outcomes numbered above `after`, ascending.
+        Return outcomes numbered above `after`, ascending: `limit`, or fewer if these are large.
+
+        Without any there are no more. A page is as large as `first_page` allows.
 
         Raises:
             NotFoundError: the session was pruned.

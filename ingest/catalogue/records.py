@@ -1,6 +1,6 @@
 """What a catalogue is asked for, and what it returns of sessions and their files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -137,12 +137,17 @@ class FilePage:
     next: int | None
 
     @classmethod
-    def of(cls, records: Sequence[OutcomeRecord], limit: int) -> "FilePage":
-        """Return the first of `records` as a page: at most `limit`, within PAGE_BYTES."""
-        size = count = 0
-        for record in records[:limit]:
-            count += 1
+    def of(cls, records: Iterable[OutcomeRecord], limit: int) -> "FilePage":
+        """
+        Return the first of `records` as a page: at most `limit`, within PAGE_BYTES.
+
+        One record more is taken, which shows whether there is another page.
+        """
+        page: list[OutcomeRecord] = []
+        size = 0
+        for record in records:
+            if len(page) == limit or size > PAGE_BYTES:
+                return cls(page, page[-1].n)
+            page.append(record)
             size += len(record.metadata or "")
-            if size > PAGE_BYTES:
-                break
-        return cls(records[:count], records[count - 1].n if len(records) > count else None)
+        return cls(page, None)

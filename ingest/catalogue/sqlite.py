@@ -5,6 +5,7 @@ Every method is one transaction in a thread of `Database`. A file's row has one 
 `outcomes` (see FILES); errors are rows of their own, numbered in each session, that point to it.
 """
 
+import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from ingest.catalogue.records import (
 )
 from ingest.discovery import identities
 from ingest.errors import NotFoundError
-from ingest.outcome import OutcomeRecord
+from ingest.outcome import OutcomeRecord, first_page
 from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
@@ -294,7 +295,7 @@ class SQLiteCatalogue:
             _check_kept(connection, number)
             return errors, last
 
-        return await self._database.read(work)
+        return await self._database.read_for_client(work)
 
     async def restore(self, stored: SessionRecord) -> Session:
         """Rebuild an unfinished session from what was recorded of it."""
@@ -338,25 +339,26 @@ class SQLiteCatalogue:
                 " WHERE key > ? AND key <= ? ORDER BY key LIMIT ?",
                 (low, low + after, high, limit),
             )
-            recorded = [OutcomeRecord._make(row) for row in rows]
+            with contextlib.closing(rows):
+                recorded = first_page(map(OutcomeRecord._make, rows))
             _check_kept(connection, number)
             return recorded
 
-        return await self._database.read(work)
+        return await self._database.read_for_client(work)
 
     async def files(
         self, number: int, wanted: FileFilter, after: int | None, limit: int
     ) -> FilePage:
         """Return a page of the outcomes `wanted`, in steps between which others read."""
         search = FileSearch(*_range(number), wanted, after, limit)
-        while not await self._database.read(search.step):
+        while not await self._database.read_for_client(search.step):
             pass
-        return await self._database.read(_kept(number, search.page))
+        return await self._database.read_for_client(_kept(number, search.page))
 
     async def outcome(self, number: int, n: int) -> OutcomeRecord:
         """Return the outcome of file `n`."""
         low, high = _range(number)
-        return await self._database.read(
+        return await self._database.read_for_client(
             _kept(number, lambda connection: find_outcome(connection, low, high, n))
         )
 
@@ -399,7 +401,8 @@ class SQLiteCatalogue:
             records = (_stored(*row) for row in rows)
             return list(islice(filter(wanted.takes, records), limit))
 
-        return await self._database.read(work)
+        read = self._database.read if limit is None else self._database.read_for_client
+        return await read(work)
 
 
 def _range(number: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingest.discovery import Chunk, Selection, discover, identities, list_directories
+from ingest.discovery import Chunk, Selection, discover, identities
 from ingest.errors import NotFoundError
 from ingest.request import IngestRequest
 from tests.support.ingest import fill, path_of
@@ -335,29 +335,3 @@ def test_scan_leaves_no_descriptor(root: Path) -> None:
     with pytest.raises(NotFoundError):
         find(root, b"a/b/gone")
     assert os.listdir("/proc/self/fd") == before
-
-
-# The picker
-
-
-def test_folders_are_listed_by_name_with_their_files(root: Path) -> None:
-    """Links are none, odd bytes are shown, and only files right in a folder are counted."""
-    fill(root, [b"B/1", b"B/2", b"B/deep/3", b"a/\xff", b"\xff/1", b"file"])
-    os.mkfifo(root / "B" / "fifo")
-    (root / "link").symlink_to("B")
-    files, folders = list_directories(root, b".")
-    assert files == 1
-    assert folders == [
-        {"name": "a", "path": "a", "files": 1},
-        {"name": "B", "path": "B", "files": 2},
-        {"name": "\ufffd", "path": "\ufffd", "files": 1},
-    ]
-    assert list_directories(root, b"B") == (
-        2, [{"name": "deep", "path": "B/deep", "files": 1}],
-    )  # fmt: skip
-
-
-def test_folders_of_a_directory_that_vanished_are_not_found(root: Path) -> None:
-    """It was there when its name was looked up."""
-    with pytest.raises(NotFoundError, match="No such file"):
-        list_directories(root, b"gone")

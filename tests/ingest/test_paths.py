@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ingest.discovery import list_directories
 from ingest.errors import ForbiddenError, IngestError, InvalidRequestError, NotFoundError
+from ingest.listing import LookControl, list_folders
 from ingest.paths import display_path, locate, resolve
 from tests.support.ingest import fill
 
@@ -125,7 +125,7 @@ def test_folder_is_found_by_its_display_path(root: Path) -> None:
     odd = os.fsdecode(b"caf\xe9")
     (root / odd / "deep \ufffd").mkdir(parents=True)
     display = "caf\ufffd/deep \ufffd"
-    assert list_directories(root, b".")[1][0]["path"] == "caf\ufffd"
+    assert list_folders(root, b".", LookControl()).folders[0].path == "caf\ufffd"
     assert resolve(root, display) == b"caf\xe9/deep " + "\ufffd".encode()
     assert resolve(root, f"{root}/{display}") == resolve(root, display)
     with pytest.raises(NotFoundError):

@@ -15,7 +15,7 @@ from ingest.catalogue.records import (
     SessionRecord,
 )
 from ingest.errors import CatalogueError, InvalidRequestError, NotFoundError
-from ingest.outcome import OutcomeRecord
+from ingest.outcome import OutcomeRecord, first_page
 from ingest.paths import display_path
 from ingest.request import IngestRequest
 from ingest.session import RECENT_ERRORS, FileError, Session, Status
@@ -182,7 +182,7 @@ class MemoryCatalogue:
 
     async def outcomes(self, number: int, after: int, limit: int) -> list[OutcomeRecord]:
         recorded = sorted(self._kept(number).outcomes.items())
-        return [outcome for n, outcome in recorded if n > after][:limit]
+        return first_page([outcome for n, outcome in recorded if n > after][:limit])
 
     async def files(
         self, number: int, wanted: FileFilter, after: int | None, limit: int

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ingest import listing, queries
+from ingest.manager import LOOK_THREADS
 from tests.support.client import API, Answer, serving
 from tests.support.descriptors import no_descriptors
+from tests.support.held import held
 from tests.support.running import run
 
 
@@ -80,3 +83,53 @@ async def test_no_descriptor_is_503(folder: Path) -> None:
         assert {answer.header("retry-after") for answer in answers} == {"5"}
         assert "Too many open files" in answers[0].json["detail"]
         assert (await client.process(directory="b")).status == 202
+
+
+async def test_folder_that_does_not_answer_is_504(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at a dead network file system ends with an answer; a start has threads of its own."""
+    monkeypatch.setattr(queries, "LOOK_SECONDS", 0.01)
+    async with serving(folder) as client:
+        with held(monkeypatch, queries, "list_folders") as hold:
+            answer = await client.get(f"{API}/directories")
+            assert answer.status == 504
+            for _ in range(20):
+                await client.get(f"{API}/directories")
+            assert (await client.process()).status == 202
+            assert hold.calls == LOOK_THREADS
+
+
+async def test_counts_that_are_late_are_unknown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folders are listed though one of them does not answer; its number is null."""
+    monkeypatch.setattr(queries, "COUNT_SECONDS", 0.01)
+    async with serving(folder) as client:
+        with held(monkeypatch, queries, "count_files"):
+            answer = await client.get(f"{API}/directories")
+        assert [listed["files"] for listed in answer.json["directories"]] == [None, None]
+
+
+async def test_look_of_a_client_that_left_is_cancelled(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks that wait for a thread are forgotten with their clients."""
+    async with serving(folder) as client:
+        with held(monkeypatch, queries, "list_folders") as hold:
+            for _ in range(50):
+                connection = client.connect("GET", f"{API}/directories")
+                await connection.send_input({"type": "http.disconnect"})
+                await connection.wait()
+            assert hold.calls <= LOOK_THREADS
+        assert (await client.get(f"{API}/directories")).status == 200
+
+
+async def test_pages_of_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`next` is there only if there are more folders, and the next page begins behind it."""
+    monkeypatch.setattr(listing, "LISTED", 1)
+    async with serving(folder) as client:
+        first = (await client.get(f"{API}/directories")).json
+        second = (await client.get(f"{API}/directories", b"after=" + first["next"].encode())).json
+        assert [page["directories"][0]["name"] for page in (first, second)] == ["A", "b"]
+        assert "next" not in second

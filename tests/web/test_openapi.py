@@ -12,6 +12,7 @@ from jsonschema.protocols import Validator
 
 from ingest import IngestRequest
 from tests.support.client import API, Answer, Client, Gate, serving
+from web.files import FileRoutes
 from web.routes import Routes
 from web.static import DESCRIPTION
 
@@ -57,7 +58,16 @@ def operations() -> Iterator[tuple[str, str]]:
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    made = Routes(*[cast("Any", None)] * 7)
+    nothing = cast("Any", None)
+    made = Routes(
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        FileRoutes(nothing, nothing, nothing),
+        nothing,
+    )
     names = {"/static": "name"}
     for path, methods in made._exact.items():
         yield from ((path, method.lower()) for method in methods)

@@ -57,6 +57,19 @@ async def test_response_whose_client_reads_is_left() -> None:
     shutdown.remove(request)
 
 
+async def test_download_is_aborted_though_its_client_reads() -> None:
+    """A report may take minutes, so a shutdown ends it with the grace period."""
+    shutdown, client = make(), UvicornClient()
+    request = own(client)
+    request.is_download = True
+    shutdown.add(request)
+    shutdown.begin()
+    request.transferred += 10
+    await asyncio.sleep(LOOK)
+    assert client.transport.aborted
+    shutdown.remove(request)
+
+
 async def test_request_that_waits_for_the_service_is_left() -> None:
     """A request whose client owes nothing is not aborted, however long it takes to answer."""
     shutdown, client = make(), UvicornClient()

@@ -11,7 +11,7 @@ from ingest.catalogue.protocol import Catalogue
 from ingest.catalogue.records import SessionFilter
 from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.errors import CatalogueError, NotFoundError
-from ingest.outcome import OutcomeRecord
+from ingest.outcome import PAGE_CHARACTERS, OutcomeRecord
 from ingest.request import IngestRequest
 from ingest.session import Status
 from tests.support.catalogues import STAT, add, finish, outcome, record
@@ -176,6 +176,20 @@ async def test_outcomes_come_in_the_order_found_with_all_that_was_recorded(make:
             (b"\xff", "skipped"), (b"c", "error"),
         ]  # fmt: skip
         assert await catalogue.outcomes(stored.number, 1, 1) == [rows[1]]
+
+
+async def test_page_of_outcomes_is_bounded_by_their_metadata(make: Make) -> None:
+    """A page ends with the record that exceeds the bound; the next one goes on behind it."""
+    async with opened(make) as catalogue:
+        stored = await add(catalogue, "s", b"a", b"b", b"c", b"d")
+        large = f'{{"text":"{"x" * PAGE_CHARACTERS}"}}'
+        rows = [outcome(1, "done"), *(outcome(n, "done", metadata=large) for n in (2, 3, 4))]
+        await catalogue.record(stored.number, rows, [], 1001.0)
+        pages, after = [], 0
+        while page := await catalogue.outcomes(stored.number, after, 9):
+            pages.append([row.n for row in page])
+            after = page[-1].n
+        assert pages == [[1, 2], [3], [4]]
 
 
 async def test_warning_is_recorded_beside_an_outcome(make: Make) -> None:
