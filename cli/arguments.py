@@ -15,7 +15,9 @@ COMMANDS: Mapping[str, str] = {
 
 MAX_PORT = 65_535
 
-RUN_SETTINGS = ("database", "workers", "processor", "file_timeout", "min_interval")
+RUN_SETTINGS = (
+    "database", "workers", "processor", "verify", "max_pixels", "file_timeout", "min_interval",
+)  # fmt: skip
 WATCH_SETTINGS = ("token",)
 
 

@@ -131,7 +131,14 @@ def _date(value: object) -> datetime | None:
     raise ValueError(value)
 
 
+def _verify(value: object) -> str:
+    if value in ("full", "header", "none"):
+        return str(value)
+    raise ValueError(value)
+
+
 DELIVERY = SettingType(_delivery, "auto or task", "auto|task")
+VERIFY = SettingType(_verify, "full, header or none", "full|header|none")
 PATH = SettingType(_path, "a path", "PATH")
 DATABASE = SettingType(
     _database, "a path, or the URL of a PostgreSQL database: postgresql://…", "PATH|URL"

@@ -22,6 +22,7 @@ from ingest.setting_types import (
     SECONDS,
     SECONDS_OR_0,
     SECRET,
+    VERIFY,
     SettingType,
 )
 
@@ -59,6 +60,12 @@ class Settings:
     )
     processor: str | None = _setting(
         None, FUNCTION, "what is done with each file (the built-in processor)"
+    )
+    verify: Literal["full", "header", "none"] = _setting(
+        "full", VERIFY, "how far the built-in processor looks at an image: full decodes it (full)"
+    )
+    max_pixels: int = _setting(
+        89_478_485, COUNT, "pixels of an image that is decoded, at most (89478485)"
     )
     file_timeout: float = _setting(300.0, SECONDS, "how long one file may take (300)")
     min_interval: float = _setting(

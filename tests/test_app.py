@@ -60,7 +60,7 @@ def test_every_setting_is_a_flag(served: dict[str, Any]) -> None:
     given = {
         "root": "/", "database": "/x.db", "workers": "3", "processor": "a:b", "file_timeout": "7",
         "min_interval": "0", "heartbeat": "1.5", "delivery": "task",
-        "retry": "0", "send_timeout": "2",
+        "retry": "0", "send_timeout": "2", "verify": "none", "max_pixels": "8",
         "max_stream_age": "0", "max_sessions": "4", "max_streams": "5", "retention": "6",
         "token": "t", "allowed_hosts": "a,b", "cors_origins": "https://a/",
         "polling_deprecated": "2027-01-31", "polling_sunset": "2027-06-30T00:00:00Z",

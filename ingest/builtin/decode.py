@@ -24,15 +24,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.builtin.clean_text import clean_text
+from ingest.builtin.options import MAX_PIXELS
 from ingest.builtin.png import TEXTS, chunks
 from ingest.builtin.signature_rules import ICO
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-# Pillow's own limit, above which it warns of a decompression bomb: 256 MiB at 24 bits. Pillow
-# decodes up to twice that; here the limit is strict, as a worker on each core may decode at once.
-MAX_PIXELS = 89_478_485
 
 # Some decoders hold the whole file in memory; a larger file is hashed, not decoded.
 MAX_BYTES = 512 * 1024 * 1024

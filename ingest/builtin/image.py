@@ -21,7 +21,6 @@ from ingest.builtin.clean_text import (
     truncated_texts,
 )
 from ingest.builtin.decode import (
-    MAX_PIXELS,
     NO_HEADER,
     Kind,
     can_decode,
@@ -33,6 +32,7 @@ from ingest.builtin.heif import read_heif, read_jpeg2000, read_jxl
 from ingest.builtin.image_sizes import HEAD, size_in_head
 from ingest.builtin.jpeg import read_jpeg
 from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
+from ingest.builtin.options import DEFAULT, Options, Verify
 from ingest.builtin.photoshop import iptc_of_resources
 from ingest.builtin.png import read_png
 from ingest.builtin.raw_types import RAW_TYPES
@@ -88,11 +88,9 @@ def can_examine(media_type: str | None) -> bool:
     return can_decode(media_type)
 
 
-def examine(
-    file: BinaryIO, media_type: str, size: int, *, decode: bool = True, max_pixels: int = MAX_PIXELS
-) -> Examination:
+def examine(file: BinaryIO, media_type: str, size: int, options: Options = DEFAULT) -> Examination:
     """
-    Return the metadata of the image in `file`, and its problem; `decode` states whether to decode.
+    Return the metadata of the image in `file`, and its problem, as far as `options` demands.
 
     The metadata is `format`, `width` and `height`, and where the image has them `exif`, `text` and
     `keywords`, as far as they can be read.
@@ -100,11 +98,14 @@ def examine(
     Raises:
         OSError: the disk failed.
     """
+    if options.verify is Verify.NONE:
+        return Examination({})
     header = _read_header(file, media_type, size)
     metadata = _metadata(header, media_type)
-    if not decode:
-        return Examination(metadata)
-    problem = find_problem(file, media_type, size, max_pixels=max_pixels)
+    if options.verify is Verify.HEADER:
+        is_read = header.blocks.size or header.is_whole_tiff or not format_name(media_type)
+        return Examination(metadata, None if is_read else f"{Kind.BROKEN}: {NO_HEADER}")
+    problem = find_problem(file, media_type, size, max_pixels=options.max_pixels)
     if problem is None:
         return Examination(metadata)
     if problem.kind is not Kind.BROKEN:

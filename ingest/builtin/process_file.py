@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from ingest.builtin.media_type import (
     is_textual,
     type_of_name,
 )
+from ingest.builtin.options import DEFAULT, Options, Verify
 from ingest.builtin.text import MAX_COUNTED, TextScan
 from ingest.outcome import Outcome
 
@@ -48,7 +50,18 @@ class FileInspection(NamedTuple):
     warning: str | None
 
 
-def process_file(path: Path | str) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class BuiltinProcessor:
+    """`process_file` with options: a value that can be pickled to a worker."""
+
+    options: Options
+
+    def __call__(self, path: Path | str) -> Outcome:
+        """Return the outcome of one file; see `process_file`."""
+        return process_file(path, self.options)
+
+
+def process_file(path: Path | str, options: Options = DEFAULT) -> Outcome:
     """
     Return one file's SHA-256, its media type, and the metadata of an image or a text.
 
@@ -60,11 +73,11 @@ def process_file(path: Path | str) -> Outcome:
             it was read; `strerror` is the whole message.
         ImageError: its image is broken; `outcome` is what is known of it.
     """
-    sha256, kind, metadata, counters, warning = inspect_file(path)
+    sha256, kind, metadata, counters, warning = inspect_file(path, options)
     return Outcome({"sha256": sha256, "media_type": kind, **metadata}, counters, warning)
 
 
-def inspect_file(path: Path | str) -> FileInspection:
+def inspect_file(path: Path | str, options: Options = DEFAULT) -> FileInspection:
     """Return the same as `process_file`, as separate parts."""
     try:
         fd = os.open(path, _FLAGS)
@@ -76,12 +89,12 @@ def inspect_file(path: Path | str) -> FileInspection:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return _process(fd, status.st_size, os.path.splitext(path)[1])
+        return _process(fd, status.st_size, os.path.splitext(path)[1], options)
     finally:
         os.close(fd)
 
 
-def _process(fd: int, size: int, suffix: str) -> FileInspection:
+def _process(fd: int, size: int, suffix: str, options: Options) -> FileInspection:
     """Return the inspection of an open file of `size` bytes."""
     scan = TextScan()
     if size <= PIECE:
@@ -97,9 +110,13 @@ def _process(fd: int, size: int, suffix: str) -> FileInspection:
     if kind.startswith(_PICTURES):
         # The same open file, not its path, which may name another file by now.
         with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
-            image, error, warning = examine(file, kind, size)
+            image, error, warning = examine(file, kind, size, options)
         found = {**found, **image}
-    elif kind == OCTET_STREAM and can_examine(type_of_name(suffix)):
+    elif (
+        kind == OCTET_STREAM
+        and options.verify is not Verify.NONE
+        and can_examine(type_of_name(suffix))
+    ):
         error = f"{Kind.BROKEN}: unknown content, but the name ends in {suffix.lower()}"
     counters = {
         "bytes": size,

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import orjson
 
-from ingest.builtin.process_file import inspect_file, process_file
+from ingest.builtin.options import DEFAULT
+from ingest.builtin.process_file import BuiltinProcessor, inspect_file, process_file
 from ingest.errors import MessageError
 from ingest.outcome import (
     OutcomeRecord,
@@ -234,8 +235,9 @@ def _recordable(process: Processor) -> Callable[[str, int], ValidatedOutcome]:
     The built-in one needs neither a Path nor a check of what it returns, which together take more
     than a third of a small file's time.
     """
-    if process is process_file:
-        return lambda path, _: checked(*inspect_file(path))
+    if process is process_file or isinstance(process, BuiltinProcessor):
+        options = process.options if isinstance(process, BuiltinProcessor) else DEFAULT
+        return lambda path, _: checked(*inspect_file(path, options))
     return lambda path, size: check(process(Path(path)), size)
 
 

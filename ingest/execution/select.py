@@ -8,7 +8,8 @@ import os
 import pickle
 from concurrent.futures import Executor
 
-from ingest.builtin.process_file import process_file
+from ingest.builtin.options import DEFAULT, Options, Verify
+from ingest.builtin.process_file import BuiltinProcessor, process_file
 from ingest.errors import SettingsError
 from ingest.execution.backends import (
     AHEAD,
@@ -60,7 +61,7 @@ async def select_backend(
             by a worker.
     """
     _check_root(settings)
-    chosen = process or (load(settings.processor) if settings.processor else process_file)
+    chosen = process or (load(settings.processor) if settings.processor else built_in(settings))
     if is_async(chosen):
         return EventLoopBackend(chosen, settings.workers, settings.file_timeout, threads)  # type: ignore[arg-type]
     if executor is not None:
@@ -77,6 +78,12 @@ async def select_backend(
     backend = ThreadBackend(chosen, settings.workers, settings.file_timeout)  # type: ignore[arg-type]
     cleanup.callback(backend.close)
     return backend
+
+
+def built_in(settings: Settings) -> Processor:
+    """Return the built-in processor with the options that are set."""
+    options = Options(Verify(settings.verify), settings.max_pixels)
+    return process_file if options == DEFAULT else BuiltinProcessor(options)
 
 
 def load(name: str) -> Processor | AsyncProcessor:
@@ -114,7 +121,8 @@ async def _workers(
     pool = WorkerPool(settings.workers, call_timeout=settings.file_timeout)
     pool.start()
     cleanup.push_async_callback(asyncio.to_thread, pool.kill)
-    refusal = None if process is process_file else await _refusal(pool, process)
+    is_own = process is process_file or isinstance(process, BuiltinProcessor)
+    refusal = None if is_own else await _refusal(pool, process)
     if refusal is None:
         return pool
     if named:

@@ -13,9 +13,12 @@ import pytest
 from ingest.builtin import decode
 from ingest.builtin.image import Examination, _read_header, examine
 from ingest.builtin.media_type import media_type
+from ingest.builtin.options import Options, Verify
 from tests.ingest.builtin.test_image import TYPES, chunk, encoded, iptc
 
 Image = pytest.importorskip("PIL.Image")
+
+HEADER = Options(Verify.HEADER)
 
 
 def directory(*entries: tuple[int, int, int], after: int = 0) -> bytes:
@@ -25,7 +28,7 @@ def directory(*entries: tuple[int, int, int], after: int = 0) -> bytes:
 
 
 def size_of(data: bytes, kind: str) -> tuple[int, int] | None:
-    found = examine(io.BytesIO(data), kind, len(data), decode=False).metadata
+    found = examine(io.BytesIO(data), kind, len(data), HEADER).metadata
     return (found["width"], found["height"]) if "width" in found else None
 
 
@@ -67,7 +70,7 @@ def test_value_of_a_huge_count_is_bounded(kind: int) -> None:
     """Four thousand million numbers are announced; some are read, none makes memory grow."""
     entry = struct.pack("<HHII", 33434, kind, 2**32 - 1, 8)
     data = b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + bytes(100_000)
-    examine(io.BytesIO(data), "image/tiff", len(data), decode=False)
+    examine(io.BytesIO(data), "image/tiff", len(data), HEADER)
 
 
 def tiff_of(make: bytes, *extra: tuple[int, int, int]) -> bytes:
@@ -170,7 +173,7 @@ def test_photo_of_a_phone_is_decoded() -> None:
     data = encoded("JPEG", size=(64, 64))
     progressive = encoded("JPEG", size=(64, 64), progressive=True)
     for image, warning in ((data, None), (progressive, "image too large to decode: 64 x 64")):
-        found = examine(io.BytesIO(image), "image/jpeg", len(image), max_pixels=100)
+        found = examine(io.BytesIO(image), "image/jpeg", len(image), Options(max_pixels=100))
         assert found.error is None
         assert str(found.warning).startswith(str(warning))
 
@@ -283,7 +286,7 @@ def test_damaged_headers_raise_nothing(seed: int) -> None:
             data[chance.randrange(4, min(len(data), 400))] = chance.randrange(256)
         end = chance.randrange(8, len(data))
         for damaged in (bytes(data), bytes(data[:end])):
-            examine(io.BytesIO(damaged), kind, len(damaged), decode=False)
+            examine(io.BytesIO(damaged), kind, len(damaged), HEADER)
     noise = chance.randbytes(4000)
     for sound, kind in ((QOI, "image/qoi"), (JP2, "image/jp2"), (b"\xff\x0a", "image/jxl")):
         for damaged in (sound[:12] + noise, sound[: chance.randrange(2, len(sound) + 1)]):

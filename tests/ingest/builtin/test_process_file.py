@@ -14,8 +14,10 @@ import pytest
 
 from ingest.builtin import decode
 from ingest.builtin import image as media
-from ingest.builtin.process_file import PIECE, process_file
+from ingest.builtin.options import Options, Verify
+from ingest.builtin.process_file import PIECE, BuiltinProcessor, process_file
 from ingest.builtin.text import MAX_COUNTED
+from ingest.execution.batch import BatchFile, run_batch
 from ingest.outcome import Outcome
 
 NOISE = random.Random(1).randbytes(2 * PIECE)
@@ -260,6 +262,39 @@ def test_broken_image_keeps_what_is_known_of_it(path: Path) -> None:
         assert known["media_type"] == "image/jpeg"
         assert (known["width"], known["height"]) == (600, 400)
         assert known["exif"] == {"make": "Camera Works"}
+
+
+def test_options_state_how_far_an_image_is_verified(path: Path) -> None:
+    """`header` reads what there is without decoding; `none` records hash and type alone."""
+    image = pytest.importorskip("PIL.Image")
+    image.frombytes("L", (600, 400), NOISE[:240_000]).save(path, "JPEG")
+    path.write_bytes(path.read_bytes()[:5000])
+    header = process_file(path, Options(Verify.HEADER))
+    assert (header.metadata["width"], header.warning) == (600, None)
+    none = process_file(path, Options(Verify.NONE))
+    assert set(none.metadata) == {"sha256", "media_type"}
+    limited = process_file(path, Options(max_pixels=10))
+    assert str(limited.warning).startswith("image too large to decode: ")
+    with pytest.raises(media.ImageError):
+        process_file(path, Options())
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a"])
+def test_header_that_cannot_be_read_is_broken_without_decoding(path: Path, data: bytes) -> None:
+    """A signature without a header is an error with `header` too, and none with `none`."""
+    path.write_bytes(data + b"\0")
+    with pytest.raises(media.ImageError, match="broken image: its header cannot be read"):
+        process_file(path, Options(Verify.HEADER))
+    assert process_file(path, Options(Verify.NONE)).warning is None
+
+
+def test_processor_with_options_can_travel_to_a_worker(path: Path) -> None:
+    """It is a value that is pickled, and its record is the same as that of `process_file`."""
+    path.write_bytes(b"text")
+    processor = pickle.loads(pickle.dumps(BuiltinProcessor(Options(Verify.HEADER))))
+    files = [BatchFile(1, os.fsencode(path.name))]
+    one = run_batch(processor, str(path.parent), files, 9.0)
+    assert one.outcomes == run_batch(process_file, str(path.parent), files, 9.0).outcomes
 
 
 @pytest.mark.parametrize(("height", "in_pieces"), [(10, False), (800, True)])

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from ingest.builtin.options import Options
 from ingest.builtin.process_file import FileInspection, inspect_file, process_file
 from ingest.errors import MessageError
 from ingest.execution.batch import (
@@ -191,9 +192,9 @@ def test_only_the_built_in_processor_is_given_text(
     def process(path: Path) -> None:
         given.append(path)
 
-    def inspect(path: Path | str) -> FileInspection:
+    def inspect(path: Path | str, options: Options) -> FileInspection:
         given.append(path)
-        return inspect_file(path)
+        return inspect_file(path, options)
 
     monkeypatch.setattr("ingest.execution.batch.inspect_file", inspect)
     run_batch(process, str(root), items(b"a"), 9.0)

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from ingest.builtin.process_file import process_file
+from ingest.builtin.options import Options, Verify
+from ingest.builtin.process_file import BuiltinProcessor, process_file
 from ingest.errors import SettingsError
 from ingest.execution.backends import EventLoopBackend, ExecutorBackend
-from ingest.execution.select import load, select_backend
+from ingest.execution.select import built_in, load, select_backend
 from ingest.settings import Settings
 from ingest.workers.pool import WorkerPool
 from tests.support.ingest import die_of_poison
@@ -43,6 +44,13 @@ async def made(settings: Settings, process: Any = None, executor: Any = None) ->
 
 def settings(tmp_path: Path, **options: Any) -> Settings:
     return Settings(root=tmp_path, database=tmp_path / "ingest.db", workers=2, **options)
+
+
+def test_built_in_processor_has_the_options_that_are_set() -> None:
+    """INGEST_VERIFY and INGEST_MAX_PIXELS travel with the processor to the workers."""
+    assert built_in(Settings()) is process_file
+    chosen = built_in(Settings(verify="header", max_pixels=7))
+    assert chosen == BuiltinProcessor(Options(Verify.HEADER, 7))
 
 
 async def test_builtin_processor_runs_in_worker_processes(tmp_path: Path) -> None:
