@@ -13,7 +13,8 @@ from typing import Any
 
 from ingest.builtin.clean_text import clean_text
 from ingest.builtin.dates import iso_date
-from ingest.builtin.tiff import EXIF_DIRECTORY, Tags, TiffReader
+from ingest.builtin.gps import gps_fields
+from ingest.builtin.tiff import EXIF_DIRECTORY, GPS_DIRECTORY, Tags, TiffReader, Value
 
 _COMMENT = "UserComment"
 _TEXTS = {
@@ -25,12 +26,15 @@ _TEXTS = {
     "XPTitle": "title",
     _COMMENT: "user_comment",
     "LensModel": "lens",
+    "LensMake": "lens_make",
+    "Software": "software",
 }
 _NUMBERS = {
     "ExposureTime": "exposure_time",
     "FNumber": "f_number",
     "ISOSpeedRatings": "iso",
     "FocalLength": "focal_length",
+    "FocalLengthIn35mmFilm": "focal_length_35mm",
 }
 # Taken, digitised, changed, each with its offset from UTC and its fraction of a second.
 _DATES = {
@@ -40,6 +44,8 @@ _DATES = {
 }
 _KEYWORDS = "XPKeywords"
 _ORIENTATION = "Orientation"
+_RATING = "Rating"
+_GPS = "GPSInfo"
 
 TAGS: Mapping[int, str] = MappingProxyType(
     {
@@ -47,8 +53,10 @@ TAGS: Mapping[int, str] = MappingProxyType(
         271: "Make",
         272: "Model",
         274: _ORIENTATION,
+        305: "Software",
         306: "DateTime",
         315: "Artist",
+        18246: _RATING,
         33432: "Copyright",
         33434: "ExposureTime",
         33437: "FNumber",
@@ -65,12 +73,17 @@ TAGS: Mapping[int, str] = MappingProxyType(
         37522: "SubsecTimeDigitized",
         40091: "XPTitle",
         40094: _KEYWORDS,
+        41989: "FocalLengthIn35mmFilm",
+        42035: "LensMake",
         42036: "LensModel",
     }
 )
 """The names of the tags that are read here."""
 
-FIELDS = frozenset({*_TEXTS.values(), *_NUMBERS.values(), "taken", "orientation"})
+FIELDS = frozenset(
+    {*_TEXTS.values(), *_NUMBERS.values(), "taken", "orientation", "rating", "latitude"}
+    | {"longitude", "altitude"}
+)
 """The fields that are recorded."""
 
 
@@ -84,10 +97,18 @@ def read_exif(block: bytes) -> tuple[dict[str, Any], bool]:
 
 
 def named_tags(reader: TiffReader, main: Tags) -> dict[str, Any]:
-    """Return the tags of the main and the Exif directory by name."""
+    """Return the tags of the main and the Exif directory by name, and the fields of the GPS's."""
     pointer = main.get(EXIF_DIRECTORY, ())
-    tags = {**main, **(reader.directory(int(pointer[0]))[0] if pointer else {})}
-    return {name: tags[tag] for tag, name in TAGS.items() if tag in tags}
+    tags = {**main, **(reader.directory(_offset(pointer))[0])}
+    found: dict[str, Any] = {name: tags[tag] for tag, name in TAGS.items() if tag in tags}
+    if gps := main.get(GPS_DIRECTORY):
+        found[_GPS] = gps_fields(reader.directory(_offset(gps))[0])
+    return found
+
+
+def _offset(value: Value) -> int:
+    """Return where a directory is, as a tag points to it; 0 if it does not."""
+    return int(value[0]) if value and math.isfinite(value[0]) else 0
 
 
 def exif_fields(tags: Mapping[str, Any], *, big_endian: bool = False) -> dict[str, Any]:
@@ -108,7 +129,10 @@ def exif_fields(tags: Mapping[str, Any], *, big_endian: bool = False) -> dict[st
     orientation = _number(tags.get(_ORIENTATION))
     if orientation in range(1, 9):
         found["orientation"] = orientation
-    return found
+    rating = _number(tags.get(_RATING))
+    if rating in range(1, 6):
+        found["rating"] = rating
+    return {**found, **tags.get(_GPS, {})}
 
 
 def exif_keywords(tags: Mapping[str, Any]) -> list[str]:

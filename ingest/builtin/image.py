@@ -27,17 +27,20 @@ from ingest.builtin.decode import (
     find_problem,
     format_name,
 )
+from ingest.builtin.descriptions import describe
 from ingest.builtin.gif import read_gif
 from ingest.builtin.heif import read_heif, read_jpeg2000, read_jxl
 from ingest.builtin.image_sizes import HEAD, size_in_head
+from ingest.builtin.iptc import iptc_keywords
 from ingest.builtin.jpeg import read_jpeg
-from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
 from ingest.builtin.options import DEFAULT, Options, Verify
-from ingest.builtin.photoshop import iptc_of_resources
+from ingest.builtin.photoshop import iptc_of_resources, read_psd
 from ingest.builtin.png import read_png
 from ingest.builtin.raw_types import RAW_TYPES
 from ingest.builtin.tiff import TiffReader, main_size
 from ingest.builtin.webp import read_webp
+from ingest.builtin.xml_values import Values
+from ingest.builtin.xmp import keywords_of, read_xmp
 from ingest.outcome import ProcessingError
 
 _READERS: Mapping[str, Callable[[BinaryIO, int], ImageBlocks]] = MappingProxyType(
@@ -52,6 +55,7 @@ _READERS: Mapping[str, Callable[[BinaryIO, int], ImageBlocks]] = MappingProxyTyp
         "image/jpeg": read_jpeg,
         "image/jxl": read_jxl,
         "image/png": read_png,
+        "image/vnd.adobe.photoshop": read_psd,
         "image/webp": read_webp,
     }
 )
@@ -164,23 +168,29 @@ def _metadata(header: _Header, media_type: str) -> dict[str, Any]:
         display = blocks.size[::-1] if turned else blocks.size
         found["display_width"], found["display_height"] = display
     text = clean_texts(blocks.texts)
-    all_keywords = list(_keywords(header))
+    xmp = read_xmp(blocks.xmp)
+    all_keywords = list(_keywords(header, xmp))
     keywords = clean_keywords(all_keywords)
     truncated = [
         *(f"exif.{name}" for name, value in fields.items() if is_truncated(value, MAX_TEXT)),
         *truncated_texts(blocks.texts, text),
         *(["keywords"] if are_truncated(all_keywords, keywords) else []),
     ]
-    groups = {"exif": fields, "text": text, "keywords": keywords, "truncated": truncated}
+    groups = {
+        "exif": fields,
+        "image": describe(blocks, xmp, fields),
+        "text": text,
+        "keywords": keywords,
+        "truncated": truncated,
+    }
     return found | {name: group for name, group in groups.items() if group}
 
 
-def _keywords(header: _Header) -> Iterator[str]:
+def _keywords(header: _Header, xmp: Mapping[str, Values]) -> Iterator[str]:
     """Return the keywords of each source one after another, repeated ones included."""
     for name, text in header.blocks.texts.items():
         if name.lower() in ("keywords", "tags"):
             yield from split_keywords(str(text))
     yield from iptc_keywords(header.blocks.iptc)
-    if len(header.blocks.xmp) <= MAX_XMP:
-        yield from xmp_keywords(header.blocks.xmp)
+    yield from keywords_of(xmp)
     yield from exif.exif_keywords(header.tags)

@@ -100,7 +100,6 @@ _READERS: Mapping[str, Callable[[bytes], Size]] = MappingProxyType(
     {
         "image/bmp": _bmp,
         "image/vnd.microsoft.icon": _icon,
-        "image/vnd.adobe.photoshop": _at(">II", 14, height_first=True),
         "image/qoi": _at(">II", 4),
         "image/x-xcf": _at(">II", 14),
         "image/vnd.zbrush.pcx": _pcx,

@@ -27,7 +27,8 @@ def read_jpeg(file: BinaryIO, size: int) -> ImageBlocks:
         if marker in _FRAMES and len(data) >= 5 and found.size is None:
             _read_frame(found, marker, data)
         elif marker == 0xE1 and data.startswith(_EXIF):
-            found.exif = found.exif or data.removeprefix(_EXIF)
+            if len(found.exif) < MAX_BLOCK:  # a long block goes on in the next segment
+                found.exif += data.removeprefix(_EXIF)
         elif marker == 0xE1 and data.startswith(_XMP):
             found.xmp = found.xmp or data.removeprefix(_XMP)
         elif marker == 0xE2 and data.startswith(_ICC) and len(found.icc) < MAX_BLOCK:

@@ -22,7 +22,9 @@ from ingest.builtin.clean_text import (
 )
 from ingest.builtin.decode import MAX_BYTES
 from ingest.builtin.image import Examination, examine
-from ingest.builtin.keywords import MAX_XMP, iptc_keywords, xmp_keywords
+from ingest.builtin.iptc import iptc_keywords
+from ingest.builtin.xml_values import MAX_DOCUMENT
+from ingest.builtin.xmp import keywords_of, read_xmp
 
 Image = pytest.importorskip("PIL.Image")
 PngInfo = pytest.importorskip("PIL.PngImagePlugin").PngInfo
@@ -50,6 +52,10 @@ def encoded(form: str = "PNG", size: tuple[int, int] = (64, 48), **options: Any)
     file = io.BytesIO()
     Image.effect_noise(size, 90).convert("RGB").save(file, form, **options)
     return file.getvalue()
+
+
+def keywords_of_packet(packet: bytes) -> list[str]:
+    return keywords_of(read_xmp(packet))
 
 
 def examination(data: bytes, media_type: str = "image/png") -> Examination:
@@ -296,20 +302,20 @@ def test_text_that_json_refuses_is_replaced() -> None:
 def test_entities_in_xmp_are_refused() -> None:
     """A packet with a document type, which an entity bomb needs, has no keywords."""
     bomb = '<!DOCTYPE a [<!ENTITY b "sea">]>' + XMP.replace("sea", "&b;")
-    assert xmp_keywords(bomb.encode()) == []
-    assert xmp_keywords(XMP.encode()) == ["Straße & Weg", "sea"]
+    assert keywords_of_packet(bomb.encode()) == []
+    assert keywords_of_packet(XMP.encode()) == ["Straße & Weg", "sea"]
 
 
 def test_keyword_in_xmp_is_the_text_right_in_its_item() -> None:
     """Elements inside an item are ignored; an item in an item is a keyword of its own."""
     packet = XMP.replace("sea", "s<x:b>no</x:b>e<rdf:li>inner</rdf:li>a")
-    assert xmp_keywords(packet.encode()) == ["Straße & Weg", "sea", "inner"]
+    assert keywords_of_packet(packet.encode()) == ["Straße & Weg", "sea", "inner"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_xmp_in_utf16_is_read(encoding: str) -> None:
     """A packet may be UTF-16, with or without a byte order mark."""
-    assert xmp_keywords((XMP + "\n ").encode(encoding)) == ["Straße & Weg", "sea"]
+    assert keywords_of_packet((XMP + "\n ").encode(encoding)) == ["Straße & Weg", "sea"]
 
 
 def test_subject_may_be_text_or_attribute() -> None:
@@ -317,7 +323,11 @@ def test_subject_may_be_text_or_attribute() -> None:
     head, tail = XMP[: XMP.index("<dc:subject>")], "</rdf:Description></rdf:RDF></x:xmpmeta>"
     text = head + "<dc:subject>sea, boat</dc:subject>" + tail
     attribute = head.replace("<rdf:Description", '<rdf:Description dc:subject="sea; boat"') + tail
-    assert xmp_keywords(text.encode()) == xmp_keywords(attribute.encode()) == ["sea", "boat"]
+    assert (
+        keywords_of_packet(text.encode())
+        == keywords_of_packet(attribute.encode())
+        == ["sea", "boat"]
+    )
 
 
 @pytest.mark.parametrize("depth_or_pieces", ["<rdf:li>", "a\n"])
@@ -325,10 +335,10 @@ def test_crafted_xmp_takes_no_longer_than_its_size(depth_or_pieces: str) -> None
     """The largest packet, of elements in elements or text in pieces, is read in a moment."""
     deep = depth_or_pieces.startswith("<")
     before, after = XMP.split("nobody" if deep else "sea")
-    count = (MAX_XMP - len(XMP)) // (2 * len(depth_or_pieces) + 1)
+    count = (MAX_DOCUMENT - len(XMP)) // (2 * len(depth_or_pieces) + 1)
     inner = depth_or_pieces * count + ("</rdf:li>" * count if deep else "")
     begun = time.process_time()
-    keywords = xmp_keywords(f"{before}{inner}{after}".encode())
+    keywords = keywords_of_packet(f"{before}{inner}{after}".encode())
     assert time.process_time() - begun < 2.0  # quadratic, it took four and more
     assert len(keywords) == 2
 
@@ -336,7 +346,7 @@ def test_crafted_xmp_takes_no_longer_than_its_size(depth_or_pieces: str) -> None
 @pytest.mark.parametrize("length", range(0, len(XMP), 37))
 def test_damaged_xmp_is_ignored(length: int) -> None:
     """A truncated packet has no keywords and raises nothing."""
-    assert xmp_keywords(XMP[:length].encode()) == []
+    assert keywords_of_packet(XMP[:length].encode()) == []
 
 
 @pytest.mark.parametrize("length", range(16, 60))

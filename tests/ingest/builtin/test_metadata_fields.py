@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.builtin import clean_text, exif
+from ingest.builtin import clean_text, descriptions, exif
 from ingest.builtin.image import examine
 from ingest.builtin.text import TextScan
 
@@ -25,6 +25,7 @@ def jpeg_with_everything() -> dict[str, Any]:
     tags = Image.Exif()
     tags[0x010F] = "Camera Works"
     tags[0x9C9E] = ("x" * 2000).encode("utf-16-le")
+    tags[0x013B] = "Somebody"
     file = io.BytesIO()
     Image.new("L", (8, 8)).save(file, "JPEG", exif=tags, comment=b"A comment")
     return examine(file, "image/jpeg", len(file.getvalue())).metadata
@@ -35,10 +36,10 @@ def test_recorded_fields_are_documented_and_no_others() -> None:
     scan = TextScan()
     scan.feed(b"text\n")
     image = jpeg_with_everything()
-    fields = {*scan.found(), *image} - {"exif"}
+    fields = {*scan.found(), *image} - {"exif", "image"}
     assert documented() == fields | {"extension_mismatch"} | {
         f"exif.{name}" for name in exif.FIELDS
-    }
+    } | {f"image.{name}" for name in descriptions.FIELDS}
 
 
 def test_limits_are_documented() -> None:
