@@ -126,9 +126,11 @@ class SessionManager:
         )
 
     async def check(self) -> None:
-        """Raise an IngestError if the catalogue cannot be written or no batch can run."""
+        """Raise an IngestError if the catalogue, the root or the workers do not work."""
+        opened = self._opened()
         await self._catalogue.check()
-        await self._opened().resources.backend.check()
+        await opened.queries.resolve(".")
+        await opened.resources.backend.check()
 
     async def open(self) -> None:
         """

@@ -100,18 +100,21 @@ class SessionRunner:
         """Publish that the catalogue failed; in the catalogue the session is unfinished."""
         await self._scheduler.stop()
         self._session.finish(Status.ERROR, time.time(), str(error))
+        self._totals.ended[Status.ERROR] += 1
         await self._publish_end(self._publisher.final())
         return False
 
     async def _publish_end(self, final: EncodedSnapshot) -> None:
         await self._publisher.publish_final(final)
         session = self._session
-        logger.info(
-            "session %s: %s after %.1f s, %d done, %d skipped, %d errors",
+        logger.log(
+            logging.ERROR if session.status is Status.ERROR else logging.INFO,
+            "session %s: %s after %.1f s, %d done, %d skipped, %d errors%s",
             session.id,
             session.status,
             (session.end_time or 0) - session.start_time,
             session.done,
             session.skipped,
             session.errors,
+            f": {session.error}" if session.error else "",
         )

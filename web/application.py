@@ -7,7 +7,14 @@ from concurrent.futures import Executor
 from functools import partial
 
 from ingest.catalogue.protocol import Catalogue
-from ingest.errors import IngestError, InvalidRequestError
+from ingest.errors import (
+    CatalogueError,
+    ExecutorError,
+    IngestError,
+    InvalidRequestError,
+    NoAnswerError,
+    ShortageError,
+)
 from ingest.execution.protocol import Backend
 from ingest.outcome import AsyncProcessor, Processor
 from ingest.settings import Settings
@@ -81,6 +88,8 @@ async def _answer(running: Running, request: Request) -> tuple[Response | None, 
     try:
         response = await _guarded(running, request)
     except (HTTPError, IngestError) as error:
+        if isinstance(error, CatalogueError | ExecutorError | NoAnswerError | ShortageError):
+            logger.error("%s %r: %s", request.method, request.path, error)  # noqa: TRY400 - the text is all
         response = _problem(error)
     return response, running.routes.headers(request)
 

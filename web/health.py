@@ -1,6 +1,7 @@
 """Whether requests are to be sent here: to those who restart services, and who balance loads."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -8,6 +9,8 @@ from ingest.errors import IngestError
 from sse import StreamRegistry
 from web.response import Response, json
 from web.sessions import Sessions
+
+logger = logging.getLogger("web")
 
 CHECK_SECONDS = 2.0
 """Seconds for a check: probes time out after a few seconds themselves."""
@@ -18,7 +21,7 @@ FRESH_SECONDS = 1.0
 
 class Health:
     """
-    Liveness, which costs nothing, and readiness, which writes to the catalogue.
+    Liveness, which costs nothing, and readiness, which writes to the disk.
 
     A service that lives and is not ready is to be left alone and given nothing: its streams go
     on, and a restart would not mend a full disk.
@@ -49,8 +52,13 @@ class Health:
         """Return the reason for not being ready; empty if there is none."""
         async with self._checking:
             if self._checked is None or self._clock() - self._checked[0] >= FRESH_SECONDS:
+                before = self._checked[1] if self._checked else ""
                 trouble = await self._check()
                 self._checked = self._clock(), trouble
+                if trouble and trouble != before:
+                    logger.error("not ready: %s", trouble)
+                elif before and not trouble:
+                    logger.info("ready again")
             return self._checked[1]
 
     async def _check(self) -> str:
@@ -60,5 +68,5 @@ class Health:
         except IngestError as error:
             return str(error)
         except TimeoutError:
-            return f"the catalogue, or the workers, take longer than {CHECK_SECONDS:g} s"
+            return f"the catalogue, the root or the workers take longer than {CHECK_SECONDS:g} s"
         return ""

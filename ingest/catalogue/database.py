@@ -7,7 +7,6 @@ do not wait for one another.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -15,6 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from ingest.catalogue.ownership import (
+    PRIVATE,
+    check_integrity,
+    check_schema,
+    identity,
+    lock_inode,
+    take_lock,
+)
 from ingest.errors import CatalogueError
 
 T = TypeVar("T")
@@ -46,8 +53,8 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[str]) -> None:
         self.path = Path(os.path.abspath(path))
         self._migrations = tuple(migrations)
-        self._lock = -1
-        self._identity: tuple[int, int] | None = None
+        self._locks: list[int] = []
+        self._identities: list[tuple[int, int] | None] = []
         self._writing: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
         self._writer: ThreadPoolExecutor | None = None
@@ -97,15 +104,17 @@ class Database:
         """
         return await self._run(self._writer, lambda: self._write(work, durable))
 
-    async def check(self) -> None:
+    async def check(self, look: Callable[[sqlite3.Connection], object]) -> None:
         """
-        Write the version of the schema, which changes nothing.
+        Write the version of the schema, which changes nothing, to the disk; read with `look`.
 
         Raises:
-            CatalogueError: the file cannot be written.
+            CatalogueError: the file cannot be written, flushed or read.
         """
-        version = len(self._migrations)
-        await self.write(lambda connection: connection.execute(f"PRAGMA user_version = {version}"))
+        version = f"PRAGMA user_version = {len(self._migrations)}"
+        await self.write(lambda connection: connection.execute(version), durable=True)
+        await self.read(look)
+        await self.read_for_client(look)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -135,24 +144,34 @@ class Database:
     def _open(self) -> None:
         # By a link and by its own name it is one file, which has one lock and one owner.
         self.path = Path(os.path.realpath(self.path))
-        self._lock = _take_lock(self.path)
+        self._locks.append(take_lock(self.path))
+        self._locks.append(lock_inode(self.path))
         try:
-            self._writing = self._connect()
+            self._writing = self._connect(self._check_file)
             self._prepare(self._writing)
             self._reading = self._connect_to_read()
             self._reading_for_clients = self._connect_to_read()
-            self._identity = _identity(self.path)
+            self._identities = self._identify()
         except (sqlite3.Error, OSError) as error:
             raise CatalogueError(
                 f"the catalogue {self.path} cannot be opened: {error}; mend or move the file, "
                 "or name another one with INGEST_DATABASE (--database)"
             ) from error
 
-    def _connect(self) -> sqlite3.Connection:
+    def _identify(self) -> list[tuple[int, int] | None]:
+        """Return what the database and its write-ahead log are at the moment."""
+        return [identity(self.path), identity(Path(f"{self.path}-wal"))]
+
+    def _connect(
+        self, check: Callable[[sqlite3.Connection], object] | None = None
+    ) -> sqlite3.Connection:
+        """Connect; `check` sees the file before anything of it is changed."""
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
+            if check is not None:
+                check(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
@@ -166,7 +185,7 @@ class Database:
         connection.execute("PRAGMA query_only = ON")
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _check_file(self, connection: sqlite3.Connection) -> None:
         newest = len(self._migrations)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if not 0 <= version <= newest:
@@ -174,6 +193,12 @@ class Database:
                 f"its schema has version {version}, and this program supports up to {newest}; "
                 "use the newer program, or restore the copy made before its upgrade"
             )
+        check_schema(connection, self._migrations, version)
+        check_integrity(connection)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        newest = len(self._migrations)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         if 0 < version < newest:
             _copy(connection, Path(f"{self.path}.v{version}.bak"))
         # Also without anything to migrate: an open must fail for a file that cannot be written.
@@ -191,7 +216,7 @@ class Database:
         assert self._writing is not None
         connection = self._writing
         try:
-            if _identity(self.path) != self._identity:
+            if self._identify() != self._identities:
                 raise CatalogueError(f"the catalogue {self.path.name} was removed or replaced")
             if durable:
                 connection.execute("PRAGMA synchronous = FULL")
@@ -223,9 +248,9 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 self._writing.close()
             self._writing = None
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        for lock in self._locks:
+            os.close(lock)
+        self._locks.clear()
 
 
 def _read(connection: sqlite3.Connection | None, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -241,46 +266,7 @@ def _copy(connection: sqlite3.Connection, target: Path) -> None:
     """Copy the database to `target`, which is replaced only by a whole copy."""
     partial = Path(f"{target}.partial")
     partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
     with contextlib.closing(sqlite3.connect(partial)) as copy:
         connection.backup(copy)
     partial.replace(target)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _take_lock(path: Path) -> int:
-    """
-    Lock a file beside the database for as long as this process lives.
-
-    SQLite's own locks are taken and dropped with each transaction, and are lost when any part of
-    the process closes the file; `flock` on a file of its own is neither.
-    """
-    try:
-        lock = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise CatalogueError(
-            f"the catalogue {path} cannot be opened: {error.strerror}; name a file in a folder "
-            "that can be written with INGEST_DATABASE (--database)"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(lock)
-        user = f"another process (pid {owner}): stop that one"
-        if owner == str(os.getpid()):
-            user = "another application in this process: end its lifespan first"
-        raise CatalogueError(
-            f"the catalogue {path} is in use by {user}, "
-            "or name another file with INGEST_DATABASE (--database)"
-        ) from None
-    with contextlib.suppress(OSError):  # a full disk: the lock holds without the note in it
-        os.truncate(lock, 0)
-        os.write(lock, f"{os.getpid()}\n".encode())
-    return lock

@@ -92,12 +92,12 @@ class SQLiteCatalogue:
 
     async def check(self) -> None:
         """
-        Write to the database without changing it.
+        Write to the database without changing it, and read the newest session and outcome.
 
         Raises:
-            CatalogueError: it cannot be written.
+            CatalogueError: it cannot be written or read.
         """
-        await self._database.check()
+        await self._database.check(_look)
 
     async def add_session(
         self,
@@ -480,3 +480,8 @@ def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]
             (low, high),
         ).fetchall()
     )
+
+
+def _look(connection: sqlite3.Connection) -> None:
+    for table in ("sessions ORDER BY number", "outcomes ORDER BY key", "found ORDER BY key"):
+        connection.execute(f"SELECT * FROM {table} DESC LIMIT 1").fetchone()

@@ -1,6 +1,8 @@
 """GET healthz: for those who decide whether requests are sent here."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,39 @@ async def test_check_that_takes_too_long_is_not_ready(
         client.app._lifecycle.running.sessions.check = asyncio.Event().wait  # type: ignore[method-assign,assignment]
         answer = await client.get("/healthz", b"ready")
         assert (answer.status, answer.json["detail"][:14]) == (503, "the catalogue,")
+
+
+async def test_ready_looks_at_the_root(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A root that is gone, or that does not answer, makes it unready; the log has one line."""
+    now = [0.0]
+    async with serving(tmp_path) as client:
+        assert client.app._lifecycle.running is not None
+        running = client.app._lifecycle.running
+        health = Health(running.sessions, running.streams, lambda: now[0])
+        (tmp_path / "inbox").rename(tmp_path / "gone")
+        for _ in range(3):
+            answer = await health.answer(ready=True, stopping=False)
+            assert answer.status == 503
+            now[0] += FRESH_SECONDS
+        (tmp_path / "gone").rename(tmp_path / "inbox")
+        assert (await health.answer(ready=True, stopping=False)).status == 200
+    logged = [(record.levelname, record.message[:9]) for record in caplog.records]
+    assert [line for line in logged if "ready" in line[1]] == [("ERROR", "not ready")]
+
+
+async def test_ready_reads_the_catalogue(tmp_path: Path) -> None:
+    """A catalogue that takes writes to its first page and cannot be read is not ready."""
+    async with serving(tmp_path) as client:
+        with closing(sqlite3.connect(tmp_path / "ingest.db")) as connection:
+            connection.execute("DROP TABLE outcomes")
+        answer = await client.get("/healthz", b"ready")
+        assert (answer.status, answer.json["status"]) == (503, "not ready")
+
+
+async def test_failure_is_one_error_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A request that fails for the service's own reasons has a line with the reason."""
+    async with serving(tmp_path) as client:
+        (tmp_path / "ingest.db").rename(tmp_path / "moved.db")
+        assert (await client.process()).status == 503
+        (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert line.getMessage().startswith("POST '/api/ingest/process': the catalogue ingest.db")
