@@ -66,7 +66,7 @@ $(VENV)/.run: $(VENV)/bin/python setup.cfg
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast,media,text,metrics,terminal,test]' -r tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,test]' -r tests/requirements.txt
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.run benchmarks/requirements.txt

@@ -36,8 +36,11 @@ REQUIREMENTS = {
 """What each part may import besides ours and the standard library."""
 
 EXTRAS = {
-    "ingest/builtin/decode.py": frozenset({"PIL"}),
+    "ingest/builtin/decode.py": frozenset({"PIL", "pillow_heif"}),
     "ingest/builtin/preview.py": frozenset({"PIL"}),
+    "ingest/builtin/audio.py": frozenset({"tinytag"}),
+    "ingest/builtin/pdf.py": frozenset({"pikepdf"}),
+    "ingest/builtin/video.py": frozenset({"av"}),
     "ingest/builtin/charsets.py": frozenset({"charset_normalizer"}),
     "cli/bar.py": frozenset({"rich"}),
     "web/metrics.py": frozenset({"prometheus_client"}),

@@ -14,7 +14,8 @@ class ImageBlocks:
 
     `size` is as stored. `exif` is a TIFF, `xmp` a packet of XML, `iptc` IPTC-IIM and `icc` a
     colour profile; `texts` are a PNG's by name, or the comment of a JPEG or GIF. `turned` states
-    whether the container itself exchanges width and height. `unsupported` names a part of the
+    whether the container itself exchanges width and height, and `clean` is the size of what is left
+    where it crops the image. `unsupported` names a part of the
     format that is sound but seldom decoded.
     """
 
@@ -25,6 +26,7 @@ class ImageBlocks:
     icc: bytes = b""
     texts: dict[str, str | bytes] = field(default_factory=dict)
     turned: bool = False
+    clean: tuple[int, int] | None = None
     unsupported: str = ""
 
 

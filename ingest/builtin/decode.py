@@ -1,6 +1,8 @@
 """
 The check that an image can be decoded, by Pillow; without Pillow no image is checked.
 
+With pillow-heif, the extra `[heif]`, the headers of HEIF images are checked too.
+
 An image is decoded, not only opened, because a truncated file often has a valid beginning. Of
 several frames or pages only the first is decoded. Only the decoder of the signature is tried.
 
@@ -21,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ingest.builtin.clean_text import clean_text
 from ingest.builtin.options import MAX_PIXELS
@@ -47,6 +49,7 @@ _DECODERS = MappingProxyType(
         ICO: ("Ico", "ICO"),
     }
 )
+_HEIF = frozenset({"image/heic", "image/heif"})
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|cannot handle|not available|not implemented|not configured"
     r"|unknown (?:pixel mode|file mode|data organization|compression|raw mode)"
@@ -101,6 +104,8 @@ def find_problem(
     Raises:
         OSError: the disk failed.
     """
+    if media_type in _HEIF:
+        return _heif_problem(file)
     opener = _opener(media_type) if media_type in _DECODERS else None
     if opener is None:
         return None
@@ -129,6 +134,29 @@ def _opener(media_type: str) -> Callable[[BinaryIO], "Image"] | None:
     # `Image.open` would refuse a large image before its size is known here.
     factory = pillow.OPEN[name][0]
     return lambda file: factory(file, "")
+
+
+def _heif_problem(file: BinaryIO) -> Problem | None:
+    """Return the problem of a HEIF's header, which pillow-heif reads; decoding takes seconds."""
+    reader = _heif_reader()
+    if reader is None:
+        return None
+    try:
+        file.seek(0)
+        reader(file)
+    except Exception as error:  # noqa: BLE001 (almost any exception on broken data)
+        return _problem(error, "")
+    return None
+
+
+@functools.cache
+def _heif_reader() -> Callable[[BinaryIO], object] | None:
+    """Return what opens a HEIF; None without the extra `[heif]`."""
+    try:
+        opener = importlib.import_module("pillow_heif").open_heif
+    except ImportError:
+        return None
+    return cast("Callable[[BinaryIO], object]", opener)
 
 
 def _decoded(

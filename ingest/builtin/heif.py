@@ -102,6 +102,10 @@ def _read_properties(found: ImageBlocks, file: BinaryIO, box: Box, primary: int)
         if name == b"ispe" and len(data) >= 12:
             width, height = struct.unpack(">2I", data[4:12])
             found.size = (width, height) if width and height else None
+        elif name == b"clap" and len(data) >= 16:
+            width, of_width, height, of_height = struct.unpack(">4I", data[:16])
+            if of_width and of_height and width and height:
+                found.clean = width // of_width, height // of_height
         elif name == b"irot" and data:
             found.turned = bool(data[0] & 1)
         elif name == b"colr" and data[:4] in (b"prof", b"rICC"):

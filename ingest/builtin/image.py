@@ -165,7 +165,8 @@ def _metadata(header: _Header, media_type: str) -> dict[str, Any]:
             found["format"] = name
         found["width"], found["height"] = blocks.size
         turned = blocks.turned or fields.get("orientation", 1) in _TURNED
-        display = blocks.size[::-1] if turned else blocks.size
+        display = blocks.clean or blocks.size
+        display = display[::-1] if turned else display
         found["display_width"], found["display_height"] = display
     text = clean_texts(blocks.texts)
     xmp = read_xmp(blocks.xmp)

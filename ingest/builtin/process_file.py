@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ingest.builtin.contents import is_readable, read_contents
 from ingest.builtin.decode import Kind
 from ingest.builtin.image import Examination, ImageError, can_examine, examine
 from ingest.builtin.media_type import (
@@ -112,6 +113,10 @@ def _process(fd: int, size: int, suffix: str, options: Options) -> FileInspectio
         with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
             image, error, warning = examine(file, kind, size, options)
         found = {**found, **image}
+    elif is_readable(kind):
+        with io.BytesIO(head) if size <= PIECE else os.fdopen(fd, "rb", closefd=False) as file:
+            contents, warning = read_contents(file, kind, size)
+        found = {**found, **contents}
     elif (
         kind == OCTET_STREAM
         and options.verify is not Verify.NONE

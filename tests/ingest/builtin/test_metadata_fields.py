@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.builtin import clean_text, descriptions, exif
+from ingest.builtin import audio, clean_text, descriptions, documents, exif, video
 from ingest.builtin.image import examine
 from ingest.builtin.text import TextScan
 
@@ -17,7 +17,8 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metadata.md"
 
 
 def documented() -> set[str]:
-    return set(re.findall(r"^\| `([\w.]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE))
+    table = DOCUMENT.read_text("utf-8").partition("| field | type |")[2].partition("\n\n")[0]
+    return set(re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE))
 
 
 def jpeg_with_everything() -> dict[str, Any]:
@@ -39,7 +40,16 @@ def test_recorded_fields_are_documented_and_no_others() -> None:
     fields = {*scan.found(), *image} - {"exif", "image"}
     assert documented() == fields | {"extension_mismatch"} | {
         f"exif.{name}" for name in exif.FIELDS
-    } | {f"image.{name}" for name in descriptions.FIELDS}
+    } | {
+        f"{group}.{name}"
+        for group, names in (
+            ("image", descriptions.FIELDS),
+            ("audio", audio.FIELDS),
+            ("video", video.FIELDS),
+            ("document", documents.FIELDS),
+        )
+        for name in names
+    }
 
 
 def test_limits_are_documented() -> None:
