@@ -23,6 +23,7 @@ from ingest.builtin.clean_text import (
 from ingest.builtin.decode import (
     NO_HEADER,
     Kind,
+    Problem,
     can_decode,
     find_problem,
     format_name,
@@ -106,12 +107,18 @@ def examine(file: BinaryIO, media_type: str, size: int, options: Options = DEFAU
         return Examination({})
     header = _read_header(file, media_type, size)
     metadata = _metadata(header, media_type)
+    is_read = header.blocks.size or header.is_whole_tiff or not format_name(media_type)
+    # For a JPEG's frame Pillow would look byte by byte, up to the end of the file.
+    if not is_read and (options.verify is Verify.HEADER or media_type == "image/jpeg"):
+        return Examination(metadata, f"{Kind.BROKEN}: {NO_HEADER}")
     if options.verify is Verify.HEADER:
-        is_read = header.blocks.size or header.is_whole_tiff or not format_name(media_type)
-        return Examination(metadata, None if is_read else f"{Kind.BROKEN}: {NO_HEADER}")
-    problem = find_problem(file, media_type, size, max_pixels=options.max_pixels)
-    if problem is None:
         return Examination(metadata)
+    problem = find_problem(file, media_type, size, max_pixels=options.max_pixels)
+    return _judged(metadata, header, problem) if problem else Examination(metadata)
+
+
+def _judged(metadata: dict[str, Any], header: _Header, problem: Problem) -> Examination:
+    """Return the metadata with the problem as an error or, if the image may be sound, a warning."""
     if problem.kind is not Kind.BROKEN:
         return Examination(metadata, warning=str(problem))
     unknown = problem.reason == NO_HEADER and header.is_whole_tiff

@@ -18,7 +18,7 @@ _PROFILE = re.compile(r"\s*[\w-]+\s+\d+\s+([0-9a-fA-F\s]*)")
 def read_png(file: BinaryIO, size: int) -> ImageBlocks:
     """Return what the chunks of a PNG hold; texts may follow the pixels."""
     found = ImageBlocks()
-    texts = 0
+    texts, room = 0, MAX_BLOCK
     for name, at, length in chunks(file, size):
         if name == b"IHDR" and length >= 8:
             header = read_at(file, at, 8)
@@ -28,9 +28,9 @@ def read_png(file: BinaryIO, size: int) -> ImageBlocks:
             found.exif = read_at(file, at, length).removeprefix(b"Exif\0\0")
         elif name == b"iCCP":
             found.icc = _inflated(read_at(file, at, length).partition(b"\0")[2][1:])
-        elif name in TEXTS and texts < MAX_TEXT_CHUNKS:
+        elif name in TEXTS and texts < MAX_TEXT_CHUNKS and room > 0:
             texts += 1
-            _read_text(found, name, read_at(file, at, length))
+            room -= _read_text(found, name, read_at(file, at, length))
     return found
 
 
@@ -47,7 +47,8 @@ def chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + length
 
 
-def _read_text(found: ImageBlocks, name: bytes, data: bytes) -> None:
+def _read_text(found: ImageBlocks, name: bytes, data: bytes) -> int:
+    """Read a text, and return its length."""
     keyword, _, rest = data.partition(b"\0")
     key = keyword.decode("latin-1")
     text: str | bytes
@@ -65,6 +66,7 @@ def _read_text(found: ImageBlocks, name: bytes, data: bytes) -> None:
         _read_profile(found, key.split()[-1].lower(), text)
     elif key:
         found.texts.setdefault(key, text)
+    return len(text)
 
 
 def _read_profile(found: ImageBlocks, kind: str, text: str) -> None:

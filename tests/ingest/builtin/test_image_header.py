@@ -4,6 +4,7 @@ import io
 import os
 import random
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.builtin import decode
+from ingest.builtin.blocks import MAX_BLOCK
 from ingest.builtin.image import Examination, _read_header, examine
 from ingest.builtin.media_type import media_type
 from ingest.builtin.options import Options, Verify
@@ -291,6 +293,23 @@ def test_damaged_headers_raise_nothing(seed: int) -> None:
     for sound, kind in ((QOI, "image/qoi"), (JP2, "image/jp2"), (b"\xff\x0a", "image/jxl")):
         for damaged in (sound[:12] + noise, sound[: chance.randrange(2, len(sound) + 1)]):
             _read_header(io.BytesIO(damaged), kind, len(damaged))
+
+
+def test_texts_of_a_png_are_bounded_together() -> None:
+    """Many texts that expand take no more memory than one."""
+    text = zlib.compress(bytes(4_000_000) + b"x" * 4_000_000)
+    texts = b"".join(chunk(b"zTXt", b"%d\0\0" % number + text) for number in range(100))
+    data = encoded()
+    blocks = _read_header(io.BytesIO(data[:33] + texts), "image/png", 10**7).blocks
+    assert sum(map(len, blocks.texts.values())) <= 2 * MAX_BLOCK
+
+
+def test_jpeg_without_a_frame_is_broken_at_once() -> None:
+    """Noise behind the signature is not searched to its end, which takes a second a megabyte."""
+    for data in (b"\xff\xd8" + b"\xff" * 10**7, b"\xff\xd8\xff" + bytes(10**7)):
+        begun = time.process_time()
+        assert examination(data, "image/jpeg").error == "broken image: its header cannot be read"
+        assert time.process_time() - begun < 1.0
 
 
 def test_descriptors_are_closed(tmp_path: Path) -> None:
