@@ -32,10 +32,15 @@ THROUGH = FOLDER | getattr(os, "O_PATH", os.O_RDONLY)
 
 @dataclass(slots=True)
 class Chunk:
-    """Files found, and folders that could not be read with the reason; paths below the root."""
+    """
+    Files found, and folders that could not be read with the reason; paths below the root.
+
+    `sizes` are those of the files, in the same order.
+    """
 
     files: list[bytes] = field(default_factory=list)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.files) + len(self.unreadable)
@@ -167,6 +172,7 @@ class _TreeScan:
             self._folders.append(_Folder(prefix + raw, rules))
         else:
             self._chunk.files.append(prefix + raw)
+            self._chunk.sizes.append(_size(entry))
             self._left -= 1
 
     def _is_wanted(self, entry: os.DirEntry[str], name: str) -> bool:
@@ -254,6 +260,14 @@ def _own_rules(folder: int, base: str) -> tuple[RuleList, ...]:
         text = f"{IGNORE_FILE} has more than {IGNORE_FILE_LIMIT:,} bytes; shorten it"
         raise OSError(errno.EFBIG, text)
     return (compile_rules(patterns_of(content.decode("utf-8", "surrogateescape")), base),)
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """Return a file's size; 0 if it cannot be read, which is an error once it is processed."""
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -9,12 +9,12 @@ A session that was interrupted while finding is resumed: what the catalogue has 
 """
 
 import asyncio
-import time
 from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from ingest.catalogue.records import SessionRecord
+from ingest.clock import read_clocks
 from ingest.discovery import Chunk, Selection, discover
 from ingest.execution.backends import consume_result
 from ingest.execution.batch import BatchFile
@@ -61,12 +61,12 @@ class FileFinder:
     async def _find_failed(self, session_id: str) -> None:
         number, limit = self._record.number, self._record.request.max_files
         while not self._cancelled.is_set():
-            added = await self._resources.catalogue.add_failed_files(
+            added, size = await self._resources.catalogue.add_failed_files(
                 number, session_id, self._session.total, limit
             )
             if not added:
                 break
-            self._count(added)
+            self._count(added, size)
 
     async def _find_in_tree(self) -> None:
         if self._cancelled.is_set():
@@ -109,14 +109,16 @@ class FileFinder:
     async def _add(self, chunk: Chunk) -> None:
         number, catalogue = self._record.number, self._resources.catalogue
         reasons = dict(chunk.unreadable)
+        sizes = dict(zip(chunk.files, chunk.sizes, strict=True))
         paths: Sequence[bytes] = [*chunk.files, *reasons]
         if self._resumed:
             paths = self._within_limit(await catalogue.new_paths(number, paths), reasons)
         if not paths:
             return
         first = self._session.total + 1
-        await catalogue.add_found(number, first, paths)
-        self._count(len(paths))
+        found = [sizes.get(path, 0) for path in paths]
+        await catalogue.add_found(number, first, paths, found)
+        self._count(len(paths), sum(found))
         for n, path in enumerate(paths, first):
             if path in reasons:
                 await self._recorder.record_failure(BatchFile(n, path), reasons[path])
@@ -130,6 +132,6 @@ class FileFinder:
         files = islice((path for path in paths if path not in folders), max(0, room))
         return [*files, *(path for path in paths if path in folders)]
 
-    def _count(self, files: int) -> None:
-        self._session.found(files, time.time())
+    def _count(self, files: int, size: int) -> None:
+        self._session.found(files, size, read_clocks())
         self._publisher.changed()

@@ -1,13 +1,14 @@
 """Publishing a session's snapshots: the first change at once, later ones at an interval."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
 
+from ingest.clock import read_clocks
+from ingest.progress import Moment
 from ingest.session import Session, Snapshot
 
 LINE_SEPARATORS = (
@@ -50,7 +51,7 @@ class SnapshotPublisher:
         *,
         run_id: str,
         min_interval: float,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], Moment] = read_clocks,
     ) -> None:
         self._session = session
         self._publish = publish
@@ -60,6 +61,7 @@ class SnapshotPublisher:
         self._events = 0
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._newest: Snapshot | None = None
 
     def changed(self) -> None:
         """Publish the session's state now, or when the interval is over."""
@@ -70,6 +72,15 @@ class SnapshotPublisher:
             self._publish_newest()
         else:
             self._timer = loop.call_at(self._due, self._publish_newest)
+
+    def tick(self) -> None:
+        """Publish what the passing of time alone has changed, if anything: rates, the time left."""
+        if self._timer is not None or self._newest is None:
+            return
+        now = self._clock()
+        if _changes(self._newest, self._session.state(now)):
+            self._session.tick(now)
+            self.changed()
 
     def final(self) -> EncodedSnapshot:
         """Return the last snapshot, which is recorded before it is published."""
@@ -94,9 +105,13 @@ class SnapshotPublisher:
 
     def _encode(self) -> EncodedSnapshot:
         self._events += 1
-        snapshot = self._session.snapshot(self._clock())
+        snapshot = self._newest = self._session.snapshot(self._clock())
         json = escape_line_separators(orjson.dumps(snapshot))
         return EncodedSnapshot(f"{self._run_id}-{self._events}", json, snapshot)
+
+
+def _changes(before: Snapshot, after: Snapshot) -> bool:
+    return {**before, "changed_at": None} != {**after, "changed_at": None}
 
 
 def escape_line_separators(json: bytes) -> bytes:

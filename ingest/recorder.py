@@ -1,14 +1,19 @@
 """Recording outcomes: first in the catalogue, then in the session's counts, then published."""
 
-import time
 from collections.abc import Sequence
 
 from ingest.catalogue.protocol import Catalogue
+from ingest.clock import read_clocks
 from ingest.execution.batch import BatchFile, BatchResult, failure
+from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path
+from ingest.progress import Work
 from ingest.publisher import SnapshotPublisher
 from ingest.resources import Totals
 from ingest.session import FileError, Session
+
+STATUS, SIZE = map(OutcomeRecord._fields.index, ("status", "size"))
+"""Places in an outcome, which may be a bare tuple."""
 
 
 class OutcomeRecorder:
@@ -35,13 +40,14 @@ class OutcomeRecorder:
 
     async def record(self, batch: Sequence[BatchFile], result: BatchResult) -> None:
         """Record the files of `batch` that `result` covers."""
-        now = time.time()
+        now = read_clocks()
         first = await self._catalogue.record(
-            self._number, result.outcomes, [n for n, _ in result.failed], now
+            self._number, result.outcomes, [n for n, _ in result.failed], now.wall
         )
-        paths = {file.n: file.path for file in batch[: result.finished]}
+        finished = batch[: result.finished]
+        paths = {file.n: file.path for file in finished}
         errors = [
-            FileError(number, display_path(paths[n]), message, now)
+            FileError(number, display_path(paths[n]), message, now.wall)
             for number, (n, message) in enumerate(result.failed, first)
         ]
         self._session.record(
@@ -51,6 +57,11 @@ class OutcomeRecorder:
             counters=result.counters,
             last=display_path(batch[result.finished - 1].path),
             now=now,
+            work=Work(
+                {file.n: file.size for file in finished},
+                sum(int(row[SIZE] or 0) for row in result.outcomes if row[STATUS] == "done"),
+                result.seconds,
+            ),
         )
         self._totals.count(result)
         self._publisher.changed()

@@ -16,9 +16,9 @@ Guarantees:
 
 import asyncio
 import logging
-import time
 
 from ingest.catalogue.records import SessionRecord
+from ingest.clock import read_clocks
 from ingest.errors import CatalogueError, IngestError
 from ingest.finder import FileFinder
 from ingest.publisher import EncodedSnapshot, SnapshotPublisher
@@ -28,6 +28,9 @@ from ingest.scheduler import BatchScheduler
 from ingest.session import Session, Status
 
 logger = logging.getLogger("ingest")
+
+TICK = 1.0
+"""Seconds after which a session of which nothing lands shows how its rates fall."""
 
 
 class SessionRunner:
@@ -62,12 +65,13 @@ class SessionRunner:
     async def run(self) -> bool:
         """Run the session; return False if the catalogue failed and it is still unfinished."""
         logger.info("session %s: %s", self._session.id, self._session.status)
+        ticking = asyncio.create_task(self._tick())
         try:
             if self._session.status is Status.STARTING:
                 await self._finder.find()
                 # If cancelled, too: the status must not return from processing to starting.
                 await self._catalogue.set_status(self._number, Status.PROCESSING)
-            self._session.begin_processing(time.time())
+            self._session.begin_processing(read_clocks())
             self._publisher.changed()
             await self._scheduler.run()
             status = Status.CANCELLED if self._cancelled.is_set() else Status.COMPLETED
@@ -80,16 +84,22 @@ class SessionRunner:
             logger.exception("session %s failed", self._session.id)
             return await self._finish(Status.ERROR, f"internal error: {type(error).__name__}")
         finally:
+            ticking.cancel()
             self._publisher.stop()
             await self._scheduler.stop()
 
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self._publisher.tick()
+
     async def _finish(self, status: Status, error: str | None = None) -> bool:
         await self._scheduler.stop()
-        now = time.time()
+        now = read_clocks()
         self._session.finish(status, now, error)
         final = self._publisher.final()
         try:
-            await self._catalogue.finish(self._number, status, now, final.event_id, final.json)
+            await self._catalogue.finish(self._number, status, now.wall, final.event_id, final.json)
         except CatalogueError as failed:
             return await self._interrupt(failed)
         self._totals.ended[status] += 1
@@ -99,7 +109,7 @@ class SessionRunner:
     async def _interrupt(self, error: CatalogueError) -> bool:
         """Publish that the catalogue failed; in the catalogue the session is unfinished."""
         await self._scheduler.stop()
-        self._session.finish(Status.ERROR, time.time(), str(error))
+        self._session.finish(Status.ERROR, read_clocks(), str(error))
         self._totals.ended[Status.ERROR] += 1
         await self._publish_end(self._publisher.final())
         return False

@@ -21,18 +21,19 @@ Guarantees:
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ingest.catalogue.records import SessionRecord
+from ingest.clock import read_clocks
 from ingest.errors import ExecutorError
-from ingest.execution.batch import BatchFile
+from ingest.execution.batch import BatchFile, BatchResult, FileProgress
 from ingest.execution.batch_queue import BatchQueue
-from ingest.execution.protocol import BatchError
+from ingest.execution.protocol import BatchError, ReportingBackend
 from ingest.paths import display_path
+from ingest.progress import UnderWay
 from ingest.publisher import SnapshotPublisher
 from ingest.recorder import OutcomeRecorder
 from ingest.resources import SharedResources
@@ -147,7 +148,8 @@ class BatchScheduler:
         if self._record.request.skip_existing:
             known = await catalogue.fingerprints([file.path for file in pending])
         self._queue.extend(
-            BatchFile(file.n, file.path, known.get(file.path, frozenset())) for file in pending
+            BatchFile(file.n, file.path, known.get(file.path, frozenset()), file.size)
+            for file in pending
         )
 
     def _begin(self, batch: list[BatchFile]) -> None:
@@ -156,12 +158,15 @@ class BatchScheduler:
         self._started += 1
         task = asyncio.create_task(self._run_batch(self._started, batch, slot))
         self._tasks[self._started] = task
-        task.add_done_callback(partial(self._ended, self._started, slot))
-        self._session.begun(display_path(batch[0].path), time.time())
+        task.add_done_callback(partial(self._ended, self._started, batch, slot))
+        self._session.begun(display_path(batch[0].path), read_clocks())
         self._publisher.changed()
 
-    def _ended(self, key: int, slot: contextlib.ExitStack, _: asyncio.Task[None]) -> None:
+    def _ended(
+        self, key: int, batch: list[BatchFile], slot: contextlib.ExitStack, _: asyncio.Task[None]
+    ) -> None:
         del self._tasks[key]
+        self._session.stop_work(file.n for file in batch)
         slot.close()  # a task that is cancelled before its first step does not release it
 
     async def _run_batch(
@@ -169,7 +174,7 @@ class BatchScheduler:
     ) -> None:
         try:
             with slot:
-                result = await self._resources.backend.run(self._root, batch)
+                result = await self._run(key, batch)
             self._queue.take_result(batch, result)
             with self._uninterrupted(key):
                 await self._recorder.record(batch, result)
@@ -177,6 +182,25 @@ class BatchScheduler:
             await self._run_alone(key, batch, str(error))
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failed = error
+
+    async def _run(self, key: int, batch: list[BatchFile]) -> BatchResult:
+        backend = self._resources.backend
+        if isinstance(backend, ReportingBackend):
+            report = partial(self._show_progress, key, batch)
+            return await backend.run_reporting(self._root, batch, report)
+        return await backend.run(self._root, batch)
+
+    def _show_progress(self, key: int, batch: list[BatchFile], progress: FileProgress) -> None:
+        """Show a file that takes long, unless its batch has ended meanwhile."""
+        file = next((file for file in batch if file.n == progress.n), None)
+        if file is None or key not in self._tasks or key in self._recording:
+            return
+        now = read_clocks()
+        earlier = self._session.under_way.get(file.n)
+        since = earlier.since if earlier else now.before(progress.seconds)
+        name = display_path(file.path)
+        self._session.work_on(file.n, UnderWay(name, since, file.size, progress.bytes), now)
+        self._publisher.changed()
 
     async def _run_alone(self, key: int, batch: list[BatchFile], message: str) -> None:
         """Queue each file of a lost batch to run alone; record a file that was alone as failed."""

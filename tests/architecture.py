@@ -49,7 +49,7 @@ EXTRAS = {
 
 PURE = frozenset(
     {"sse/event.py", "sse/parser.py", "sse/channel.py", "sse/timing_wheel.py", "ingest/session.py"}
-    | {"ingest/exclude.py"}
+    | {"ingest/exclude.py", "ingest/progress.py"}
 )
 """No event loop, clock, chance, file, socket, thread or log: what they need is handed to them."""
 

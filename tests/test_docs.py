@@ -17,6 +17,7 @@ from ingest import errors as ingest_errors
 from ingest.manager import SessionStatistics
 from ingest.session import Session
 from sse import StreamRegistry
+from tests.support.moments import at
 from web import errors
 from web.errors import HTTPError
 from web.metrics import Metrics
@@ -88,8 +89,8 @@ def test_field_of_a_start_is_documented_with_its_default(field: Any) -> None:
 def test_snapshot_is_documented() -> None:
     """Each field of the snapshot, each counter and each field of an error is in the document."""
     session = Session("s", 0.0)
-    session.begin_processing(0.0)
-    snapshot = session.snapshot(1.0)
+    session.begin_processing(at(0.0))
+    snapshot = session.snapshot(at(1.0))
     error = json.loads(DESCRIPTION.read_text("utf-8"))["components"]["schemas"]["FileError"]
     wanted = {*snapshot, *snapshot["stats"], *error["properties"]}
     assert wanted - words("api.md") == set()

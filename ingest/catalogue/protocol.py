@@ -114,20 +114,23 @@ class Catalogue(CatalogueReader, Protocol):
     async def session_of_key(self, key: str) -> SessionRecord | None:
         """Return the session that a request with this idempotency key started, or None."""
 
-    async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
-        """Record files as found, numbered from `first`."""
+    async def add_found(
+        self, number: int, first: int, paths: Sequence[bytes], sizes: Sequence[int] = ()
+    ) -> None:
+        """Record files as found, numbered from `first`; `sizes` may lack those at the end."""
 
     async def new_paths(self, number: int, paths: Sequence[bytes]) -> list[bytes]:
         """Return those of `paths` that the session has not found yet."""
 
     async def add_failed_files(
         self, number: int, session_id: str, after: int, limit: int | None
-    ) -> int:
+    ) -> tuple[int, int]:
         """
         Record as found the files of another session that failed, from the error above `after`.
 
         Each file gets the number of its error, so `after` is how many were added before. Returns
-        how many were added by this call: some thousands at most, 0 once all or `limit` are added.
+        how many were added by this call, and their bytes: some thousand files at most, none once
+        all or `limit` are added.
 
         Raises:
             NotFoundError: the other session was pruned.

@@ -60,10 +60,11 @@ ALL_SESSIONS = SessionFilter()
 
 @dataclass(frozen=True, slots=True)
 class PendingFile:
-    """A file to be processed: its number in the session and its path below the root."""
+    """A file to be processed: number in the session, path below the root, size when found."""
 
     n: int
     path: bytes
+    size: int = 0
 
 
 class FileOrder(StrEnum):

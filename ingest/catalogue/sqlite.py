@@ -10,7 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,12 +144,14 @@ class SQLiteCatalogue:
         clause = "number < ? ORDER BY number DESC"
         return await self._sessions(clause, before, wanted=wanted, limit=limit)
 
-    async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
-        """Record files as found, numbered from `first`."""
-        base = number * FILES + first
+    async def add_found(
+        self, number: int, first: int, paths: Sequence[bytes], sizes: Sequence[int] = ()
+    ) -> None:
+        """Record files as found, numbered from `first`; `sizes` may lack those at the end."""
+        rows = zip(count(number * FILES + first), paths, chain(sizes, repeat(0)), strict=False)
 
         def work(connection: sqlite3.Connection) -> None:
-            _insert(connection, "found (key, path)", list(enumerate(paths, base)))
+            _insert(connection, "found (key, path, found_size)", list(rows))
 
         await self._database.write(work)
 
@@ -169,29 +171,31 @@ class SQLiteCatalogue:
 
     async def add_failed_files(
         self, number: int, session_id: str, after: int, limit: int | None
-    ) -> int:
+    ) -> tuple[int, int]:
         """
         Record as found what failed in another session, from the error numbered above `after`.
 
         Each file gets the number of its error, so `after` is how many were added before. Gives
-        how many are added now: some thousands at most, none when these were all, or `limit`.
+        how many are added now, and their bytes: none when these were all, or `limit`.
 
         Raises:
             NotFoundError: the other session is forgotten by now.
         """
         until = after + PIECE if limit is None else min(after + PIECE, limit)
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: sqlite3.Connection) -> tuple[int, int]:
             row = connection.execute(
                 "SELECT number FROM sessions WHERE id = ?", (session_id,)
             ).fetchone()
             if row is None:
                 raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
-            return connection.execute(
-                "INSERT INTO found SELECT ? + n, path FROM errors JOIN found USING (key)"
-                " WHERE session = ? AND n > ? AND n <= ?",
+            added = connection.execute(
+                "INSERT INTO found SELECT ? + n, path, found_size"
+                " FROM errors JOIN found USING (key) WHERE session = ? AND n > ? AND n <= ?",
                 (number * FILES, row[0], after, until),
             ).rowcount
+            low = number * FILES + after
+            return added, _total_size(connection, "found", low + 1, low + added)
 
         return await self._database.write(work)
 
@@ -231,12 +235,12 @@ class SQLiteCatalogue:
 
         def work(connection: sqlite3.Connection) -> list[PendingFile]:
             rows = connection.execute(
-                "SELECT found.key, path FROM found LEFT JOIN outcomes USING (key)"
+                "SELECT found.key, path, found_size FROM found LEFT JOIN outcomes USING (key)"
                 " WHERE found.key > ? AND found.key <= ? AND status IS NULL"
                 " ORDER BY found.key LIMIT ?",
                 (low + after, high, limit),
             )
-            return [PendingFile(key - low, path) for key, path in rows]
+            return [PendingFile(key - low, path, size or 0) for key, path, size in rows]
 
         return await self._database.read(work)
 
@@ -306,6 +310,9 @@ class SQLiteCatalogue:
             (session.total,) = connection.execute(
                 "SELECT count(*) FROM found WHERE key BETWEEN ? AND ?", (low, high)
             ).fetchone()
+            session.total_bytes = _total_size(connection, "found", low, high)
+            finished = "found JOIN outcomes USING (key)"
+            session.finished_bytes = _total_size(connection, finished, low, high)
             counts = Counter(
                 dict(
                     connection.execute(
@@ -468,6 +475,12 @@ def _check_kept(connection: sqlite3.Connection, number: int) -> None:
     # Asked for after what was read: a session is forgotten before the first of its rows goes.
     if not connection.execute("SELECT 1 FROM sessions WHERE number = ?", (number,)).fetchone():
         raise NotFoundError("the session is forgotten by now, its retention is over")
+
+
+def _total_size(connection: sqlite3.Connection, rows: str, low: int, high: int) -> int:
+    # total() is a float and so never overflows, which sum() answers with an error.
+    query = f"SELECT CAST(total(found_size) AS INTEGER) FROM {rows} WHERE found.key BETWEEN ? AND ?"
+    return int(connection.execute(query, (low, high)).fetchone()[0])
 
 
 def _sums(connection: sqlite3.Connection, low: int, high: int) -> dict[str, int]:

@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 from ingest.errors import ExecutorError
 from ingest.execution.batch import (
     BUDGET,
+    LONG,
     BatchFile,
     BatchResult,
     BatchResultBuilder,
+    FileProgress,
     describe,
     fingerprint,
     look,
     run_batch,
 )
-from ingest.execution.protocol import BatchError
+from ingest.execution.protocol import BatchError, Report
 from ingest.execution.time_limit import run_batch_in_time
 from ingest.outcome import AsyncProcessor, Processor, check
 from ingest.paths import locate
@@ -58,7 +60,13 @@ class ExecutorBackend:
 
     async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
         """Run a batch; see `Backend.run`."""
-        wrapped = asyncio.wrap_future(self._submit(root, files))
+        return await self.run_reporting(root, files, _ignore)
+
+    async def run_reporting(
+        self, root: str, files: Sequence[BatchFile], report: Report
+    ) -> BatchResult:
+        """Run a batch; see `ReportingBackend`. Only the worker pool reports."""
+        wrapped = asyncio.wrap_future(self._submit(root, files, _on_loop(report)))
         try:
             await asyncio.wait([wrapped])
         except asyncio.CancelledError:
@@ -85,10 +93,14 @@ class ExecutorBackend:
             except PoolError as error:
                 raise ExecutorError(str(error)) from error
 
-    def _submit(self, root: str, files: Sequence[BatchFile]) -> "Future[BatchResult]":
-        packed = [(file.n, file.path, file.known) for file in files]
+    def _submit(
+        self, root: str, files: Sequence[BatchFile], report: Report
+    ) -> "Future[BatchResult]":
+        packed = [(file.n, file.path, file.known, file.size) for file in files]
         batch = (self._process, root, packed, self.batch_seconds)
         try:
+            if isinstance(self._executor, WorkerPool):
+                return self._executor.submit_watched(report, run_batch, *batch)
             if self._timeout is None:
                 return self._executor.submit(run_batch, *batch)
             return self._executor.submit(run_batch_in_time, *batch, self._timeout)
@@ -128,6 +140,20 @@ class EventLoopBackend:
 
     async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
         """Run a batch of one file; see `Backend.run`."""
+        return await self.run_reporting(root, files, _ignore)
+
+    async def run_reporting(
+        self, root: str, files: Sequence[BatchFile], report: Report
+    ) -> BatchResult:
+        """Run a batch of one file; see `ReportingBackend`."""
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(LONG, report, FileProgress(files[0].n, LONG))
+        try:
+            return await self._run(root, files)
+        finally:
+            handle.cancel()
+
+    async def _run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
         (file,) = files
         builder = BatchResultBuilder()
         loop = asyncio.get_running_loop()
@@ -164,6 +190,21 @@ class EventLoopBackend:
             return call.result()
         _give_up(call)
         raise BatchError(f"timed out after {self._timeout:g} s")
+
+
+def _ignore(_: FileProgress) -> None:
+    return
+
+
+def _on_loop(report: Report) -> Report:
+    """Return what calls `report` on this event loop, from any thread and at any time."""
+    loop = asyncio.get_running_loop()
+
+    def call(progress: FileProgress) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(report, progress)
+
+    return call
 
 
 async def _contained(process: AsyncProcessor, path: Path, root: str) -> object:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -15,6 +16,7 @@ import orjson
 from ingest.builtin.options import DEFAULT
 from ingest.builtin.process_file import BuiltinProcessor, inspect_file, process_file
 from ingest.errors import MessageError
+from ingest.execution.file_position import read_position
 from ingest.outcome import (
     OutcomeRecord,
     Processor,
@@ -34,6 +36,9 @@ Long enough that its hand-over, some 0.3 ms, does not matter; short enough that 
 small files land one by one and that a session waits little for its slot.
 """
 
+LONG = 0.5
+"""Seconds after which a file is reported as being processed."""
+
 LARGE = 1024 * 1024
 """
 Bytes from which a file begins a batch, if it is not the first of one.
@@ -45,14 +50,31 @@ NO_COUNTERS: Mapping[str, int] = MappingProxyType({})
 
 
 class BatchFile(NamedTuple):
-    """A file of a batch: its number, its path below the root, its fingerprints if done before."""
+    """
+    A file of a batch: its number, its path below the root, its fingerprints if done before.
+
+    `size` is that of when it was found.
+    """
 
     n: int
     path: bytes
     known: frozenset[tuple[int, int]] = frozenset()
+    size: int = 0
 
 
-Packed: TypeAlias = tuple[int, bytes, frozenset[tuple[int, int]]]
+class FileProgress(NamedTuple):
+    """A file that is being processed: for how long, and how many bytes were read (0: unknown)."""
+
+    n: int
+    seconds: float
+    bytes: int = 0
+
+
+Probe: TypeAlias = Callable[[], FileProgress | None]
+"""Returns the file that a batch is held up by, if there is one; called from another thread."""
+
+
+Packed: TypeAlias = tuple[int, bytes, frozenset[tuple[int, int]], int]
 """A batch file as sent to a worker: a bare tuple is pickled ten times as fast as a named one."""
 
 
@@ -151,11 +173,18 @@ class BatchResultBuilder:
             done = len(self._rows)
             if done == len(files) or time.monotonic() < self.last_change + timeout:
                 return False
-            n, path, _ = files[done]
+            n, path, *_ = files[done]
             message = f"timed out after {timeout:g} s"
             self._append(OutcomeRecord(n, path, "error", message), NO_COUNTERS)
             self._closed = True
             return True
+
+    def current(self, files: Sequence[Packed]) -> tuple[Packed, float] | None:
+        """Return the file that is being processed, and for how many seconds it has been."""
+        done = len(self._rows)
+        if done >= len(files):
+            return None
+        return files[done], time.monotonic() - self.last_change
 
     def close(self) -> BatchResult:
         """Return the result."""
@@ -185,15 +214,35 @@ class BatchResultBuilder:
         self.last_change = time.monotonic()
 
 
-def run_batch(process: Processor, root: str, files: Sequence[Packed], budget: float) -> BatchResult:
+def run_batch(
+    process: Processor,
+    root: str,
+    files: Sequence[Packed],
+    budget: float,
+    watch: Callable[[Probe], None] | None = None,
+) -> BatchResult:
     """
     Process `files` in turn until `budget` seconds are used up; always at least the first.
 
-    Whatever a file does, short of ending the process, becomes its outcome.
+    Whatever a file does, short of ending the process, becomes its outcome. `watch` takes what
+    returns the progress of a file that takes long.
     """
     builder = BatchResultBuilder()
+    if watch is not None:
+        watch(partial(file_progress, builder, os.path.realpath(root), files))
     process_files(process, root, files, budget, builder)
     return builder.close()
+
+
+def file_progress(
+    builder: BatchResultBuilder, root: str, files: Sequence[Packed]
+) -> FileProgress | None:
+    """Return the progress of the file that is being processed, if it takes long."""
+    current = builder.current(files)
+    if current is None or current[1] < LONG:
+        return None
+    (n, path, *_), seconds = current
+    return FileProgress(n, seconds, read_position(locate(root, path)))
 
 
 def process_files(

@@ -6,11 +6,13 @@ The interface of a backend: what runs the batches of all sessions of one applica
 can be given to `create_app`.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from ingest.errors import MessageError
-from ingest.execution.batch import BatchFile, BatchResult
+from ingest.execution.batch import BatchFile, BatchResult, FileProgress
+
+Report: TypeAlias = Callable[[FileProgress], None]
 
 
 class BatchError(MessageError):
@@ -42,3 +44,13 @@ class Backend(Protocol):
 
     async def check(self) -> None:
         """Raise ExecutorError if no batch can be run."""
+
+
+@runtime_checkable
+class ReportingBackend(Backend, Protocol):
+    """A backend that also knows which files take long."""
+
+    async def run_reporting(
+        self, root: str, files: Sequence[BatchFile], report: Report
+    ) -> BatchResult:
+        """Run a batch as `run` does; call `report` now and then with a file that takes long."""

@@ -1,7 +1,9 @@
 """A call that goes to a worker process, and what may become of it."""
 
+import contextlib
 import io
 import pickle
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -39,15 +41,26 @@ class WorkerTraceback(Exception):  # noqa: N818
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A function with its arguments, pickled, and the future that its caller holds."""
+    """
+    A function with its arguments, pickled, and the future that its caller holds.
+
+    `on_progress` receives what the function reports before it returns.
+    """
 
     pickled: bytes
     future: Future[Any]
     retried: bool = False
+    on_progress: Callable[[Any], None] | None = None
 
     def begin(self) -> bool:
         """Mark the call as running; return False if it was cancelled."""
         return self.retried or self.future.set_running_or_notify_cancel()
+
+    def progressed(self, report: bytes) -> None:
+        """Call `on_progress` with what the function reports; what cannot be read is lost."""
+        if self.on_progress is not None:
+            with contextlib.suppress(Exception):
+                self.on_progress(AnswerUnpickler(io.BytesIO(report)).load())
 
     def resolve(self, answer: bytes) -> None:
         """Resolve the future with the worker's answer."""

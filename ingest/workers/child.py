@@ -20,12 +20,19 @@ import select
 import signal
 import sys
 import termios
+import threading
+import time
 import traceback
 import types
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 # Before each message stands its length: eight bytes, the most significant one first.
 LENGTH = 8
+# Before a report of a call that has not ended. An answer is pickled, which begins otherwise.
+PROGRESS = b"progress "
+# Seconds between two looks at how a call proceeds.
+INTERVAL = 0.5
 
 
 def main() -> None:
@@ -44,13 +51,56 @@ def main() -> None:
     if setup is None:
         return
     sys.path[:], host_main = pickle.loads(setup)  # noqa: S301  # from the server
+    watcher = Watcher(pipe)
     send(pipe, b"")  # ready
     own_pid = os.getpid()
     while (call := receive(calls)) is not None:
-        message = answer(call, host_main)
+        message = answer(call, host_main, watcher.watch)
         if os.getpid() != own_pid:  # the call forked, and its child forgot to end
             os._exit(0)
+        watcher.stop()
         send(pipe, message)
+
+
+class Watcher:
+    """
+    A thread that reports the progress of calls which ask for it by `watch`.
+
+    It waits without a time limit while no call does, so an idle worker is idle. Nothing is reported
+    after `stop`, as an answer follows.
+    """
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._probe: Callable[[], Any] | None = None
+        self._sending = threading.Lock()
+        self._wanted = threading.Event()
+        self._started = False
+
+    def watch(self, probe: Callable[[], Any]) -> None:
+        """Report what `probe` returns, every half second, until `stop`."""
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._run, name="watcher", daemon=True).start()
+        with self._sending:
+            self._probe = probe
+            if not self._wanted.is_set():
+                self._wanted.set()
+
+    def stop(self) -> None:
+        if self._probe is not None:
+            with self._sending:
+                self._probe = None
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            time.sleep(INTERVAL)
+            with self._sending, contextlib.suppress(Exception):
+                if self._probe is None:
+                    self._wanted.clear()
+                elif (report := self._probe()) is not None:
+                    send(self._pipe, PROGRESS + pickle.dumps(report, pickle.HIGHEST_PROTOCOL))
 
 
 def end_with_the_server(lifeline: int) -> None:
@@ -112,10 +162,14 @@ def send(pipe: int, message: bytes) -> None:
         rest = rest[os.write(pipe, rest) :]
 
 
-def answer(call: bytes, host_main: tuple[str, str] | None) -> bytes:
+def answer(
+    call: bytes, host_main: tuple[str, str] | None, watch: Callable[[Callable[[], Any]], None]
+) -> bytes:
     """Make the call and pickle what it returns or raises."""
     try:
-        function, args, kwargs = Unpickler(call, host_main).load()
+        function, args, kwargs, watched = Unpickler(call, host_main).load()
+        if watched:
+            kwargs["watch"] = watch
         value = function(*args, **kwargs)
         return pickle.dumps((True, value, ""), pickle.HIGHEST_PROTOCOL)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is the caller's

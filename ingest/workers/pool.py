@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from ingest.workers.call import (
     Call,
@@ -113,7 +113,28 @@ class WorkerPool(Executor):
             Exception: whatever pickling raises, where the call cannot be pickled.
         """
         dispatcher = self._started()
-        call = Call(pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), Future[T]())
+        pickled = pickle.dumps((fn, args, kwargs, False), pickle.HIGHEST_PROTOCOL)
+        call = Call(pickled, Future[T]())
+        dispatcher.add(call)
+        return call.future
+
+    def submit_watched(
+        self, on_progress: Callable[[Any], None], fn: Callable[..., T], /, *args: Any
+    ) -> Future[T]:
+        """
+        Return a future of the function's call in a worker, whose progress is reported meanwhile.
+
+        The function is called with one more argument, `watch`: a function that takes a probe. Every
+        half second the probe is called in a thread of the worker, and what it returns, if not None,
+        is handed to `on_progress` in the pool's thread.
+
+        Raises:
+            PoolClosed: after `shutdown` or `kill`.
+            Exception: whatever pickling raises, where the call cannot be pickled.
+        """
+        dispatcher = self._started()
+        pickled = pickle.dumps((fn, args, {}, True), pickle.HIGHEST_PROTOCOL)
+        call = Call(pickled, Future[T](), on_progress=on_progress)
         dispatcher.add(call)
         return call.future
 

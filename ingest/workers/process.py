@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).absolute().with_name("child.py")
 STDERR = 2
 LENGTH = 8  # bytes, before each message; see worker.py
+PROGRESS = b"progress "  # before a report of a call that has not ended; see child.py
 CHUNK = 64 * 1024  # memory for much more is mapped and unmapped at each read: 30 us
 
 

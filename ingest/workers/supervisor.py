@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.workers.call import Call, CallTimedOut, PoolBroken, PoolClosed, PoolError, WorkerDied
-from ingest.workers.process import WorkerProcess
+from ingest.workers.process import PROGRESS, WorkerProcess
 
 logger = logging.getLogger("ingest")
 
@@ -230,7 +230,10 @@ class Supervisor:
         messages = worker.receive()
         worker.ended = worker.ended or dead
         for message in messages:
-            self._answered(worker, message)
+            if not message.startswith(PROGRESS):
+                self._answered(worker, message)
+            elif worker.call is not None:
+                worker.call.progressed(message[len(PROGRESS) :])
         if worker.ended:
             self._remove(worker)
         else:

@@ -243,10 +243,10 @@ async def test_retry_that_is_interrupted_takes_each_failed_file_once(
     monkeypatch.setattr("ingest.catalogue.sqlite.PIECE", 3)
     fill(root, [f"bad{n}" for n in range(10)])
     add_failed_files = SQLiteCatalogue.add_failed_files
-    pieces: list[int] = []
+    pieces: list[tuple[int, int]] = []
     third = asyncio.Event()
 
-    async def hang_at_the_third(catalogue: SQLiteCatalogue, *args: Any) -> int:
+    async def hang_at_the_third(catalogue: SQLiteCatalogue, *args: Any) -> tuple[int, int]:
         pieces.append(await add_failed_files(catalogue, *args))
         if len(pieces) == 3:
             third.set()
@@ -266,7 +266,7 @@ async def test_retry_that_is_interrupted_takes_each_failed_file_once(
         )  # fmt: skip
         rows = await recorded(store, retry)
         assert len(rows) == len(dict(rows)) == 8
-        assert pieces == [3, 3, 2, 0]
+        assert [files for files, _ in pieces] == [3, 3, 2, 0]
 
 
 async def test_running_session_cannot_be_retried(root: Path) -> None:

@@ -5,8 +5,10 @@ import asyncio
 import orjson
 import pytest
 
+from ingest.progress import Moment
 from ingest.publisher import EncodedSnapshot, SnapshotPublisher
 from ingest.session import Session, Status
+from tests.support.moments import at
 
 pytestmark = pytest.mark.skips_waiting
 
@@ -22,7 +24,7 @@ class Published:
         )
 
     def change(self) -> None:
-        self.session.found(1, self._now())
+        self.session.found(1, 5, self._now())
         self.publisher.changed()
 
     async def end(self) -> None:
@@ -34,12 +36,12 @@ class Published:
         """When each frame came, and how many files it told of."""
         return [(round(moment, 3), total) for moment, total, *_ in self.frames]
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+    def _now(self) -> Moment:
+        return at(asyncio.get_running_loop().time())
 
     def _publish(self, session_id: str, encoded: EncodedSnapshot, *, last: bool) -> None:
         frame = orjson.loads(encoded.json)
-        moment, changed_at = self._now() - 1000, frame["changed_at"] / 1000
+        moment, changed_at = self._now().wall - 1000, frame["changed_at"] / 1000
         self.frames.append((moment, frame["total_files"], encoded.event_id, last, changed_at))
 
 
@@ -124,8 +126,23 @@ async def test_event_ids_differ_and_bear_the_servers_life() -> None:
 async def test_line_separators_are_escaped_where_the_json_is_made() -> None:
     """Readers that split lines at U+0085, U+2028 or U+2029 get one line, with the same value."""
     session = Session("s", 1000.0)
-    session.begun("a\u0085b\u2028c\u2029d\u00e9", 1000.0)
+    session.begun("a\u0085b\u2028c\u2029d\u00e9", at(1000.0))
     publisher = SnapshotPublisher(session, lambda *_, **__: None, run_id="L", min_interval=0.0)
     encoded = publisher.final()
     assert len(encoded.json.decode().splitlines()) == 1
     assert orjson.loads(encoded.json) == encoded.snapshot
+
+
+async def test_time_that_passes_is_published_only_if_it_shows() -> None:
+    """While nothing lands the rate falls, which is news; of a session that has none it is not."""
+    published = Published(0.0)
+    published.change()
+    published.publisher.tick()
+    assert len(published.frames) == 1
+    published.session.begin_processing(at(1000.0))
+    published.session.record(done=1, skipped=0, errors=[], counters={}, last="a", now=at(1000.0))
+    published.publisher.changed()
+    for _ in range(3):
+        await asyncio.sleep(1)
+        published.publisher.tick()
+    assert len(published.frames) == 5

@@ -27,6 +27,7 @@ class _Entry:
     key: str | None
     ended: float | None = None
     found: dict[int, bytes] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
     outcomes: dict[int, OutcomeRecord] = field(default_factory=dict)
     errors: list[FileError] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
@@ -93,9 +94,12 @@ class MemoryCatalogue:
         before = self._number + 1 if wanted.before is None else wanted.before
         return [each for each in records if each.number < before and wanted.takes(each)][:limit]
 
-    async def add_found(self, number: int, first: int, paths: Sequence[bytes]) -> None:
+    async def add_found(
+        self, number: int, first: int, paths: Sequence[bytes], sizes: Sequence[int] = ()
+    ) -> None:
         await self.check()
         self._entries[number].found.update(enumerate(paths, first))
+        self._entries[number].sizes.update(enumerate(sizes, first))
 
     async def new_paths(self, number: int, paths: Sequence[bytes]) -> list[bytes]:
         known = set(self._entries[number].found.values())
@@ -103,14 +107,15 @@ class MemoryCatalogue:
 
     async def add_failed_files(
         self, number: int, session_id: str, after: int, limit: int | None
-    ) -> int:
+    ) -> tuple[int, int]:
         other = await self.session(session_id)
         if other is None:
             raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
         entry = self._entries[other.number]
-        files = [entry.found[n] for n in entry.failed[:limit]][after:]
-        await self.add_found(number, after + 1, files)
-        return len(files)
+        failed = entry.failed[:limit][after:]
+        sizes = [entry.sizes.get(n, 0) for n in failed]
+        await self.add_found(number, after + 1, [entry.found[n] for n in failed], sizes)
+        return len(failed), sum(sizes)
 
     async def set_status(self, number: int, status: Status) -> None:
         await self.check()
@@ -131,7 +136,7 @@ class MemoryCatalogue:
         await self.check()
         entry = self._entries[number]
         pending = [
-            PendingFile(n, path)
+            PendingFile(n, path, entry.sizes.get(n, 0))
             for n, path in sorted(entry.found.items())
             if n > after and n not in entry.outcomes
         ]
@@ -171,6 +176,8 @@ class MemoryCatalogue:
         session = Session(record.id, record.started, record.status, request=record.request)
         counts = Counter(outcome.status for outcome in entry.outcomes.values())
         session.total = len(entry.found)
+        session.total_bytes = sum(entry.sizes.values())
+        session.finished_bytes = sum(entry.sizes.get(n, 0) for n in entry.outcomes)
         session.done, session.skipped = counts["done"], counts["skipped"]
         session.errors = counts["error"]
         sums: Counter[str] = Counter()

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -121,3 +122,16 @@ def open_the_terminal() -> str:
     except OSError as error:
         return type(error).__name__
     return "opened"
+
+
+def wait_with_progress(number: int, *, watch: Callable[[Callable[[], Any]], None]) -> str:
+    """Return once the progress was asked for."""
+    asked = threading.Event()
+
+    def probe() -> tuple[str, int]:
+        asked.set()
+        return "at", number
+
+    watch(probe)
+    asked.wait()
+    return "done"

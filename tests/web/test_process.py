@@ -11,7 +11,8 @@ from tests.support.running import run
 BODY_FIELDS = {
     "session_id", "name", "request", "status", "progress", "total_files", "processed_files",
     "current_file", "stats", "errors", "error", "files_per_second", "eta_seconds", "start_time",
-    "end_time", "changed_at", "status_url", "stream_url",
+    "end_time", "changed_at", "waiting", "bytes_per_second", "total_bytes", "under_way",
+    "status_url", "stream_url",
 }  # fmt: skip
 
 

@@ -217,16 +217,17 @@ async def test_nul_does_not_end_a_text(make: Make) -> None:
 async def test_failed_files_of_another_session_are_found_as_they_failed(make: Make) -> None:
     """Only those, once each, or the first few; a session that is forgotten cannot be retried."""
     async with opened(make) as catalogue:
-        old = await add(catalogue, "old", b"a", b"b", b"c", b"d")
+        old = await add(catalogue, "old")
+        await catalogue.add_found(old.number, 1, [b"a", b"b", b"c", b"d"], [5, 7, 3])
         await record(catalogue, old, 1, "error", "done", "error")
         new = await add(catalogue, "new")
-        assert await catalogue.add_failed_files(new.number, "old", 0, None) == 2
-        assert await catalogue.add_failed_files(new.number, "old", 2, None) == 0
+        assert await catalogue.add_failed_files(new.number, "old", 0, None) == (2, 8)
+        assert await catalogue.add_failed_files(new.number, "old", 2, None) == (0, 0)
         found = await catalogue.pending(new.number, 0, 9)
-        assert [(file.n, file.path) for file in found] == [(1, b"a"), (2, b"c")]
+        assert [(file.n, file.path, file.size) for file in found] == [(1, b"a", 5), (2, b"c", 3)]
         few = await add(catalogue, "few")
-        assert await catalogue.add_failed_files(few.number, "old", 0, 1) == 1
-        assert await catalogue.add_failed_files(few.number, "old", 1, 1) == 0
+        assert await catalogue.add_failed_files(few.number, "old", 0, 1) == (1, 5)
+        assert await catalogue.add_failed_files(few.number, "old", 1, 1) == (0, 0)
         assert [file.path for file in await catalogue.pending(few.number, 0, 9)] == [b"a"]
         with pytest.raises(NotFoundError):
             await catalogue.add_failed_files(new.number, "forgotten", 0, None)
@@ -285,3 +286,14 @@ async def test_pruned_session_is_not_found_and_its_key_is_free(make: Make) -> No
         assert await catalogue.fingerprints([b"a", b"b"]) == {b"a": {STAT}, b"b": set()}
         assert [session.id for session in await catalogue.unfinished()] == ["running"]
         assert (await add(catalogue, "new", key="k")).number > running.number
+
+
+async def test_bytes_found_and_finished_are_restored(make: Make) -> None:
+    """An interrupted session knows how much is left; files without a size count for none."""
+    async with opened(make) as catalogue:
+        stored = await add(catalogue, "s")
+        await catalogue.add_found(stored.number, 1, [b"a", b"b", b"c"], [5, 70])
+        await record(catalogue, stored, 1, "done")
+        session = await catalogue.restore(stored)
+        assert (session.total, session.total_bytes) == (3, 75)
+        assert session.finished_bytes == 5

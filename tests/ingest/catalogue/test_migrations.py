@@ -21,6 +21,7 @@ RELEASED = (
     "2818895d0930d2c2c0b0a84e1be96c7cf395bb65539c91a3f028a1c4f79d0d79",
     "d25beaf264316387d4c6f350f04337299f3683ad9af7d0d6900bd02c9fed4efa",
     "cf7fb93599459377dc77b3a3081f9ba9e4cef0dd768c252cf9f820d8d3c95375",
+    "0731d9da79dfbb8221cfd2b73b7a41164e72ce180b38fee2444a3df56dddd020",
 )
 """The SHA-256 of each released migration: an edit would leave old databases without it."""
 

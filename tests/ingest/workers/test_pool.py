@@ -651,3 +651,22 @@ def test_worker_that_starts_after_the_servers_end_ends_too() -> None:
         # In a group of its own: it asks for that group to be ended.
         subprocess.run(command, pass_fds=fds, process_group=0, timeout=DEADLINE, check=True)
     os.close(lifeline)
+
+
+def test_call_reports_its_progress_until_it_ends() -> None:
+    """The probe of a call that takes long is asked; nothing comes after its result."""
+    reports: list[object] = []
+    first = threading.Event()
+
+    def take(report: object) -> None:
+        reports.append(report)
+        first.set()
+
+    with pool_of(1) as pool:
+        call = pool.submit_watched(take, pool_calls.wait_with_progress, 7)
+        assert first.wait(DEADLINE)
+        assert call.result(DEADLINE) == "done"
+        told = len(reports)
+        assert reports[0] == ("at", 7)
+        assert pool.submit(int).result(DEADLINE) == 0
+        assert len(reports) == told

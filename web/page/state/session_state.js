@@ -106,11 +106,16 @@ export function view(state, now) {
     eta: phase === "processing" ? (snapshot.eta_seconds ?? null) : null,
     elapsed: elapsedOf(snapshot, now),
     bytes: snapshot?.stats.bytes ?? 0,
-    current: finished(snapshot) ? null : (snapshot?.current_file ?? null),
+    current: finished(snapshot) ? null : currentOf(snapshot),
     jobError: snapshot?.error ?? null,
     ended: finished(snapshot),
     endedAt: snapshot?.end_time ? Date.parse(snapshot.end_time) : null,
   };
+}
+
+/** Return what the session is at: why it waits, else the file that takes longest, else the newest one. */
+function currentOf(snapshot) {
+  return snapshot?.waiting ?? snapshot?.under_way?.[0]?.file ?? snapshot?.current_file ?? null;
 }
 
 function partsOf({ done, skipped, failed, total }, phase) {
