@@ -1,6 +1,7 @@
 """The ingest of a directory: sessions that find files, have them processed, and are not lost."""
 
 from ingest.builtin.process_file import process_file
+from ingest.context import ProcessContext
 from ingest.errors import IngestError, SettingsError
 from ingest.outcome import Outcome, ProcessingError
 from ingest.request import IngestRequest
@@ -13,6 +14,7 @@ __all__ = [
     "IngestError",
     "IngestRequest",
     "Outcome",
+    "ProcessContext",
     "ProcessingError",
     "Settings",
     "SettingsError",

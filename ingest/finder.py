@@ -2,7 +2,7 @@
 Finding a session's files and recording them as found.
 
 A FileFinder is used once, by the session's runner, before any file is processed. It finds either
-the files of a directory or, for a retry, the files that failed in another session. Files are found
+the files of a directory or, for a retry, files of another session. Files are found
 in chunks in a thread while the chunk before is written, so a million files need little memory.
 A session that was interrupted while finding is resumed: what the catalogue has is not added again.
 `find` returns early once the session is cancelled, even if the disk does not answer any more.
@@ -56,17 +56,24 @@ class FileFinder:
         if retry_of is None:
             await self._find_in_tree()
         else:
-            await self._find_failed(retry_of)
+            await self._find_retried(retry_of)
 
-    async def _find_failed(self, session_id: str) -> None:
+    async def _find_retried(self, session_id: str) -> None:
         number, limit = self._record.number, self._record.request.max_files
         while not self._cancelled.is_set():
-            added, size = await self._resources.catalogue.add_failed_files(
-                number, session_id, self._session.total, limit
-            )
+            added, size = await self._add_of(session_id, number, limit)
             if not added:
                 break
             self._count(added, size)
+
+    async def _add_of(self, session_id: str, number: int, limit: int | None) -> tuple[int, int]:
+        """Add the next files of the session that is retried; return how many, and their bytes."""
+        catalogue, after = self._resources.catalogue, self._session.total
+        retry = self._record.request.retry
+        if retry == "failed":
+            return await catalogue.add_failed_files(number, session_id, after, limit)
+        failed_too = retry == "both"
+        return await catalogue.add_unfinished_files(number, session_id, after, limit, failed_too)
 
     async def _find_in_tree(self) -> None:
         if self._cancelled.is_set():

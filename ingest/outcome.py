@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
+from ingest.context import ProcessContext
 from ingest.errors import MessageError
 from ingest.session import COUNTER_LIMIT
 
@@ -74,8 +75,12 @@ class ProcessingError(MessageError):
         self.outcome = outcome or Outcome()
 
 
-Processor: TypeAlias = Callable[[Path], Outcome | Mapping[str, Any] | None]
-AsyncProcessor: TypeAlias = Callable[[Path], Awaitable[Outcome | Mapping[str, Any] | None]]
+Returned: TypeAlias = Outcome | Mapping[str, Any] | None
+PathProcessor: TypeAlias = Callable[[Path], Returned]
+Processor: TypeAlias = PathProcessor | Callable[[Path, ProcessContext], Returned]
+AsyncProcessor: TypeAlias = (
+    Callable[[Path], Awaitable[Returned]] | Callable[[Path, ProcessContext], Awaitable[Returned]]
+)
 
 
 class OutcomeRecord(NamedTuple):
@@ -200,7 +205,7 @@ def known_of(error: BaseException, size: int) -> ValidatedOutcome | None:
         return None
 
 
-def is_async(process: Callable[[Path], Any]) -> bool:
+def is_async(process: Callable[..., Any]) -> bool:
     """Return whether `process`, a function or a callable object, returns a coroutine."""
     call = getattr(process, "__call__", None)  # noqa: B004 - the method itself is looked at
     return inspect.iscoroutinefunction(process) or inspect.iscoroutinefunction(call)

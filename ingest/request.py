@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import orjson
+
 from ingest.errors import InvalidRequestError
 
 PATTERN_LIMIT = 1000
@@ -17,6 +19,12 @@ EXCLUDE_LIMIT = 100
 
 EXCLUDE_CHARACTERS = 10_000
 """Characters of all patterns to exclude: they are in every snapshot."""
+
+PARAMS_LIMIT = 16 * 1024
+"""Bytes of `params` as JSON: they travel to a worker with each batch."""
+
+RETRIES = ("failed", "unfinished", "both")
+"""Which files of a session can be retried."""
 
 NAME_LIMIT = 200
 """Characters of a session's name: it is in every snapshot."""
@@ -47,8 +55,10 @@ class IngestRequest:
     one_file_system: bool = False
     max_files: int | None = None
     retry_of: str | None = None
+    retry: str = "failed"
     skip_existing: bool = False
     name: str | None = None
+    params: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         errors = {
@@ -61,8 +71,10 @@ class IngestRequest:
                 ("one_file_system", _check_boolean(self.one_file_system)),
                 ("max_files", _check_max_files(self.max_files)),
                 ("retry_of", _check_retry_of(self.retry_of)),
+                ("retry", _check_retry(self.retry)),
                 ("skip_existing", _check_boolean(self.skip_existing)),
                 ("name", _check_name(self.name)),
+                ("params", _check_params(self.params)),
             )
             if message
         }
@@ -105,7 +117,7 @@ class IngestRequest:
     def to_public(self) -> dict[str, Any]:
         """Return the fields that a snapshot shows as `request`."""
         public = self.to_mapping()
-        del public["name"]
+        del public["name"], public["params"]
         return public
 
     def matcher(self) -> re.Pattern[str] | None:
@@ -191,6 +203,25 @@ def _check_retry_of(value: object) -> str | None:
     if value is None or (isinstance(value, str) and value):
         return None
     return f"{_type(value)}; it has to be a session's id, or null"
+
+
+def _check_retry(value: object) -> str | None:
+    if isinstance(value, str) and value in RETRIES:
+        return None
+    given = repr(value) if isinstance(value, str) else _type(value)
+    return f"{given}; it is one of {', '.join(RETRIES)}"
+
+
+def _check_params(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        return f"{_type(value)}; it has to be an object, or null"
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as error:
+        return f"it is not JSON: {error}"
+    return f"{size:,} bytes; the limit is {PARAMS_LIMIT:,}" if size > PARAMS_LIMIT else None
 
 
 def _type(value: object) -> str:

@@ -28,6 +28,7 @@ from typing import Any
 
 from ingest.catalogue.records import SessionRecord
 from ingest.clock import read_clocks
+from ingest.context import SessionInfo
 from ingest.errors import ExecutorError
 from ingest.execution.batch import BatchFile, BatchResult, FileProgress
 from ingest.execution.batch_queue import BatchQueue
@@ -68,6 +69,8 @@ class BatchScheduler:
         self._publisher = publisher
         self._cancelled = cancelled
         self._root = str(Path(resources.root).resolve())
+        request = record.request
+        self._info = SessionInfo(record.id, request.name, request.params)
         self._queue = BatchQueue(resources.backend)
         self._after = 0
         self._exhausted = False
@@ -187,8 +190,8 @@ class BatchScheduler:
         backend = self._resources.backend
         if isinstance(backend, ReportingBackend):
             report = partial(self._show_progress, key, batch)
-            return await backend.run_reporting(self._root, batch, report)
-        return await backend.run(self._root, batch)
+            return await backend.run_reporting(self._root, batch, report, self._info)
+        return await backend.run(self._root, batch, self._info)
 
     def _show_progress(self, key: int, batch: list[BatchFile], progress: FileProgress) -> None:
         """Show a file that takes long, unless its batch has ended meanwhile."""

@@ -136,6 +136,19 @@ class Catalogue(CatalogueReader, Protocol):
             NotFoundError: the other session was pruned.
         """
 
+    async def add_unfinished_files(
+        self, number: int, session_id: str, after: int, limit: int | None, failed_too: bool
+    ) -> tuple[int, int]:
+        """
+        Record as found the files of another session that have no outcome, in the order found.
+
+        With `failed_too`, also those that failed. `after` is how many were added before. Returns
+        how many were added by this call, and their bytes, as `add_failed_files`.
+
+        Raises:
+            NotFoundError: the other session was pruned.
+        """
+
     async def set_status(self, number: int, status: Status) -> None:
         """Record the status of a session that has not ended."""
 

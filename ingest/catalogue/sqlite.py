@@ -184,18 +184,46 @@ class SQLiteCatalogue:
         until = after + PIECE if limit is None else min(after + PIECE, limit)
 
         def work(connection: sqlite3.Connection) -> tuple[int, int]:
-            row = connection.execute(
-                "SELECT number FROM sessions WHERE id = ?", (session_id,)
-            ).fetchone()
-            if row is None:
-                raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
             added = connection.execute(
                 "INSERT INTO found SELECT ? + n, path, found_size"
                 " FROM errors JOIN found USING (key) WHERE session = ? AND n > ? AND n <= ?",
-                (number * FILES, row[0], after, until),
+                (number * FILES, _number_of(connection, session_id), after, until),
             ).rowcount
             low = number * FILES + after
             return added, _total_size(connection, "found", low + 1, low + added)
+
+        return await self._database.write(work)
+
+    async def add_unfinished_files(
+        self, number: int, session_id: str, after: int, limit: int | None, failed_too: bool
+    ) -> tuple[int, int]:
+        """
+        Record as found the files of another session that have no outcome, in the order found.
+
+        Raises:
+            NotFoundError: the other session is forgotten by now.
+        """
+        room = PIECE if limit is None else min(PIECE, limit - after)
+        first = number * FILES + after + 1
+        failed = " OR status = 'error'" if failed_too else ""
+
+        def work(connection: sqlite3.Connection) -> tuple[int, int]:
+            low, high = _range(_number_of(connection, session_id))
+            if after:  # go on behind the file that was added last
+                (low,) = connection.execute(
+                    "SELECT old.key FROM found AS new JOIN found AS old USING (path)"
+                    " WHERE new.key = ? AND old.key BETWEEN ? AND ?",
+                    (first - 1, low, high),
+                ).fetchone()
+            rows = connection.execute(
+                "SELECT path, found_size FROM found LEFT JOIN outcomes USING (key)"
+                f" WHERE found.key > ? AND found.key <= ? AND (status IS NULL{failed})"
+                " ORDER BY found.key LIMIT ?",
+                (low, high, room),
+            ).fetchall()
+            numbered = [(n, *row) for n, row in enumerate(rows, first)]
+            _insert(connection, "found (key, path, found_size)", numbered)
+            return len(rows), sum(size for _, size in rows)
 
         return await self._database.write(work)
 
@@ -456,6 +484,14 @@ def _errors(
 def _last_error(connection: sqlite3.Connection, number: int) -> int:
     query = "SELECT coalesce(max(n), 0) FROM errors WHERE session = ?"
     return int(connection.execute(query, (number,)).fetchone()[0])
+
+
+def _number_of(connection: sqlite3.Connection, session_id: str) -> int:
+    """Return the number of the session that is to be retried."""
+    row = connection.execute("SELECT number FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
+    return int(row[0])
 
 
 def _kept(

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ingest.context import SessionInfo, with_context
 from ingest.errors import ExecutorError
 from ingest.execution.batch import (
     BUDGET,
@@ -22,7 +23,7 @@ from ingest.execution.batch import (
 )
 from ingest.execution.protocol import BatchError, Report
 from ingest.execution.time_limit import run_batch_in_time
-from ingest.outcome import AsyncProcessor, Processor, check
+from ingest.outcome import AsyncProcessor, Processor, Returned, check
 from ingest.paths import locate
 from ingest.workers.pool import PoolBroken, PoolClosed, PoolError, WorkerPool
 
@@ -58,15 +59,21 @@ class ExecutorBackend:
         self._timeout = timeout
         self.concurrency = concurrency
 
-    async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
+    async def run(
+        self, root: str, files: Sequence[BatchFile], session: SessionInfo | None = None
+    ) -> BatchResult:
         """Run a batch; see `Backend.run`."""
-        return await self.run_reporting(root, files, _ignore)
+        return await self.run_reporting(root, files, _ignore, session)
 
     async def run_reporting(
-        self, root: str, files: Sequence[BatchFile], report: Report
+        self,
+        root: str,
+        files: Sequence[BatchFile],
+        report: Report,
+        session: SessionInfo | None = None,
     ) -> BatchResult:
         """Run a batch; see `ReportingBackend`. Only the worker pool reports."""
-        wrapped = asyncio.wrap_future(self._submit(root, files, _on_loop(report)))
+        wrapped = asyncio.wrap_future(self._submit(root, files, _on_loop(report), session))
         try:
             await asyncio.wait([wrapped])
         except asyncio.CancelledError:
@@ -94,10 +101,14 @@ class ExecutorBackend:
                 raise ExecutorError(str(error)) from error
 
     def _submit(
-        self, root: str, files: Sequence[BatchFile], report: Report
+        self,
+        root: str,
+        files: Sequence[BatchFile],
+        report: Report,
+        session: SessionInfo | None,
     ) -> "Future[BatchResult]":
         packed = [(file.n, file.path, file.known, file.size) for file in files]
-        batch = (self._process, root, packed, self.batch_seconds)
+        batch = (with_context(self._process, root, session), root, packed, self.batch_seconds)
         try:
             if isinstance(self._executor, WorkerPool):
                 return self._executor.submit_watched(report, run_batch, *batch)
@@ -138,23 +149,32 @@ class EventLoopBackend:
         self._threads = threads
         self.concurrency = ASYNC_FILES * workers
 
-    async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
+    async def run(
+        self, root: str, files: Sequence[BatchFile], session: SessionInfo | None = None
+    ) -> BatchResult:
         """Run a batch of one file; see `Backend.run`."""
-        return await self.run_reporting(root, files, _ignore)
+        return await self.run_reporting(root, files, _ignore, session)
 
     async def run_reporting(
-        self, root: str, files: Sequence[BatchFile], report: Report
+        self,
+        root: str,
+        files: Sequence[BatchFile],
+        report: Report,
+        session: SessionInfo | None = None,
     ) -> BatchResult:
         """Run a batch of one file; see `ReportingBackend`."""
         loop = asyncio.get_running_loop()
         handle = loop.call_later(LONG, report, FileProgress(files[0].n, LONG))
         try:
-            return await self._run(root, files)
+            return await self._run(root, files, session)
         finally:
             handle.cancel()
 
-    async def _run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
+    async def _run(
+        self, root: str, files: Sequence[BatchFile], session: SessionInfo | None
+    ) -> BatchResult:
         (file,) = files
+        process = with_context(self._process, root, session)
         builder = BatchResultBuilder()
         loop = asyncio.get_running_loop()
         until = loop.time() + self._timeout
@@ -165,7 +185,7 @@ class EventLoopBackend:
             if fingerprint(status) in file.known:
                 builder.skipped(file, status)
             else:
-                call = asyncio.ensure_future(_contained(self._process, Path(path), root))
+                call = asyncio.ensure_future(_contained(process, Path(path), root))
                 returned = await self._in_time(call, until)
                 builder.done(file, status, check(returned, status.st_size))
         except Exception as error:  # noqa: BLE001 - a file's error, whatever it is
@@ -207,7 +227,9 @@ def _on_loop(report: Report) -> Report:
     return call
 
 
-async def _contained(process: AsyncProcessor, path: Path, root: str) -> object:
+async def _contained(
+    process: Callable[[Path], Awaitable[Returned]], path: Path, root: str
+) -> object:
     try:
         return await process(path)
     except (Exception, asyncio.CancelledError, GeneratorExit):

@@ -19,7 +19,7 @@ from ingest.errors import MessageError
 from ingest.execution.file_position import read_position
 from ingest.outcome import (
     OutcomeRecord,
-    Processor,
+    PathProcessor,
     ValidatedOutcome,
     check,
     checked,
@@ -215,7 +215,7 @@ class BatchResultBuilder:
 
 
 def run_batch(
-    process: Processor,
+    process: PathProcessor,
     root: str,
     files: Sequence[Packed],
     budget: float,
@@ -246,7 +246,7 @@ def file_progress(
 
 
 def process_files(
-    process: Processor,
+    process: PathProcessor,
     root: str,
     files: Sequence[Packed],
     budget: float,
@@ -277,7 +277,7 @@ def process_files(
             break
 
 
-def _recordable(process: Processor) -> Callable[[str, int], ValidatedOutcome]:
+def _recordable(process: PathProcessor) -> Callable[[str, int], ValidatedOutcome]:
     """
     Make a processor give what is recorded, of a path and a size.
 

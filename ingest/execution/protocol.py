@@ -9,6 +9,7 @@ can be given to `create_app`.
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from ingest.context import SessionInfo
 from ingest.errors import MessageError
 from ingest.execution.batch import BatchFile, BatchResult, FileProgress
 
@@ -31,9 +32,13 @@ class Backend(Protocol):
     batch_files: int
     batch_seconds: float
 
-    async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
+    async def run(
+        self, root: str, files: Sequence[BatchFile], session: SessionInfo | None = None
+    ) -> BatchResult:
         """
         Process `files`, or the first few of them, and return what became of these.
+
+        `session` is for a processor that takes a context.
 
         A batch whose caller is cancelled is not begun any more, if it waits.
 
@@ -51,6 +56,10 @@ class ReportingBackend(Backend, Protocol):
     """A backend that also knows which files take long."""
 
     async def run_reporting(
-        self, root: str, files: Sequence[BatchFile], report: Report
+        self,
+        root: str,
+        files: Sequence[BatchFile],
+        report: Report,
+        session: SessionInfo | None = None,
     ) -> BatchResult:
         """Run a batch as `run` does; call `report` now and then with a file that takes long."""

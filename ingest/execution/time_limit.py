@@ -17,11 +17,11 @@ from ingest.execution.batch import (
     Packed,
     process_files,
 )
-from ingest.outcome import Processor
+from ingest.outcome import PathProcessor
 
 
 def run_batch_in_time(
-    process: Processor, root: str, files: Sequence[Packed], budget: float, timeout: float
+    process: PathProcessor, root: str, files: Sequence[Packed], budget: float, timeout: float
 ) -> BatchResult:
     """
     Process `files` like `run_batch`; return without the rest once one takes `timeout` seconds.

@@ -236,6 +236,29 @@ async def test_retry_takes_the_failed_files_alone(root: Path) -> None:
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("retry", ["unfinished", "both"])
+async def test_cancelled_session_is_gone_on_with(root: Path, retry: str) -> None:
+    """A retry takes what was not processed, and what failed if that is asked for."""
+    fill(root, ["bad", "b", "c", "d"])
+    first = ""
+
+    async def fail_then_wait(path: Path) -> None:
+        if first and path.name == "bad":
+            raise ValueError("bad")
+        if first and path.name != "b":
+            await store.cancel(first)
+            await asyncio.Event().wait()
+
+    async with opened(settings(root), process=fail_then_wait) as (store, watcher):
+        first = await store.start(EVERY)
+        end = await watcher.end(first)
+        cancelled, first = first, ""
+        assert end["stats"]["errors"] == 1
+        left = end["total_files"] - end["processed_files"]
+        _, end = await session_of(store, watcher, retry_of=cancelled, retry=retry)
+        assert (end["status"], end["total_files"]) == ("completed", left + (retry == "both"))
+
+
 async def test_retry_that_is_interrupted_takes_each_failed_file_once(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

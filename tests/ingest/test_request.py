@@ -29,7 +29,9 @@ BAD: dict[str, list[Any]] = {
     "one_file_system": [1, None],
     "max_files": [0, -1, True, 1.0, "5", 2**64],
     "retry_of": ["", 5, False],
+    "retry": ["all", "", None, ["failed"]],
     "skip_existing": [0, "no", None],
+    "params": [[], "x", 5, {"x": "y" * 16_384}, {"x": {1, 2}}, {"x": "\ud800"}],
 }
 
 
@@ -73,7 +75,9 @@ def test_recorded_field_of_a_newer_version_is_ignored() -> None:
 
 def test_request_survives_its_way_through_the_catalogue() -> None:
     """What is written as JSON and read back is the same request."""
-    request = IngestRequest(directory="a/\u00e9", pattern="*.x", exclude=("b/",), retry_of="s")
+    request = IngestRequest(
+        directory="a/\u00e9", pattern="*.x", exclude=("b/",), retry_of="s", params={"a": [1]}
+    )
     assert IngestRequest(**orjson.loads(orjson.dumps(request.to_mapping()))) == request
 
 

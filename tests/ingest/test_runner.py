@@ -61,7 +61,9 @@ class Hand:
         self.batch_files = batch_files
         self.batches: list[Sequence[BatchFile]] = []
 
-    async def run(self, root: str, items: Sequence[BatchFile]) -> BatchResult:
+    async def run(
+        self, root: str, items: Sequence[BatchFile], session: object = None
+    ) -> BatchResult:
         self.batches.append(items)
         return await self.answer(root, items)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ingest.context import SessionInfo, with_context
 from ingest.execution.batch import BatchFile, BatchResult, run_batch
 from ingest.outcome import Processor
 
@@ -16,8 +17,12 @@ class InlineBackend:
     def __init__(self, process: Processor) -> None:
         self._process = process
 
-    async def run(self, root: str, files: Sequence[BatchFile]) -> BatchResult:
-        return run_batch(self._process, root, files, self.batch_seconds)
+    async def run(
+        self, root: str, files: Sequence[BatchFile], session: SessionInfo | None = None
+    ) -> BatchResult:
+        return run_batch(
+            with_context(self._process, root, session), root, files, self.batch_seconds
+        )
 
     async def check(self) -> None:
         return

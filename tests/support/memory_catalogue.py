@@ -117,6 +117,23 @@ class MemoryCatalogue:
         await self.add_found(number, after + 1, [entry.found[n] for n in failed], sizes)
         return len(failed), sum(sizes)
 
+    async def add_unfinished_files(
+        self, number: int, session_id: str, after: int, limit: int | None, failed_too: bool
+    ) -> tuple[int, int]:
+        other = await self.session(session_id)
+        if other is None:
+            raise NotFoundError(f"session {session_id!r}, to be retried, is forgotten by now")
+        entry = self._entries[other.number]
+        left = [
+            n
+            for n in sorted(entry.found)
+            if n not in entry.outcomes or (failed_too and entry.outcomes[n].status == "error")
+        ]
+        files = left[:limit][after:]
+        sizes = [entry.sizes.get(n, 0) for n in files]
+        await self.add_found(number, after + 1, [entry.found[n] for n in files], sizes)
+        return len(files), sum(sizes)
+
     async def set_status(self, number: int, status: Status) -> None:
         await self.check()
         self._change(number, status=status)

@@ -37,7 +37,7 @@ async def test_snapshot_shows_what_was_asked_for(tmp_path: Path) -> None:
         assert last["name"] == "Lisbon \U0001f30d"
         assert last["request"] == {
             "directory": ".", "pattern": "*.txt", "recursive": True, "exclude": [],
-            "one_file_system": False, "max_files": 2, "retry_of": None,
+            "one_file_system": False, "max_files": 2, "retry_of": None, "retry": "failed",
             "skip_existing": False,
         }  # fmt: skip
         unnamed = await client.finished(await client.start())

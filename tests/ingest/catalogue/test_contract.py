@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import pytest
 
+from ingest.catalogue import sqlite
 from ingest.catalogue.protocol import Catalogue
 from ingest.catalogue.records import SessionFilter
 from ingest.catalogue.sqlite import SQLiteCatalogue
@@ -231,6 +232,32 @@ async def test_failed_files_of_another_session_are_found_as_they_failed(make: Ma
         assert [file.path for file in await catalogue.pending(few.number, 0, 9)] == [b"a"]
         with pytest.raises(NotFoundError):
             await catalogue.add_failed_files(new.number, "forgotten", 0, None)
+
+
+@pytest.mark.parametrize("failed_too", [False, True])
+async def test_unfinished_files_of_another_session_are_found_in_order(
+    make: Make, failed_too: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pieces, each once, with those that failed or without, up to a limit."""
+    monkeypatch.setattr(sqlite, "PIECE", 2)
+    async with opened(make) as catalogue:
+        await add(catalogue, "before", b"e", b"d", b"c", b"b", b"a")
+        old = await add(catalogue, "old", b"e", b"d", b"c", b"b", b"a", b"f")
+        await record(catalogue, old, 2, "error", "done")
+        wanted = [b"e", b"d", b"b", b"a", b"f"] if failed_too else [b"e", b"b", b"a", b"f"]
+        for limit in (None, 3):
+            new = await add(catalogue, f"new {limit}")
+            total, added = 0, -1
+            while added:
+                added, _ = await catalogue.add_unfinished_files(
+                    new.number, "old", total, limit, failed_too
+                )
+                total += added
+            files = await catalogue.pending(new.number, 0, 9)
+            assert [file.path for file in files] == wanted[:limit]
+            assert [file.n for file in files] == [*range(1, len(files) + 1)]
+        with pytest.raises(NotFoundError):
+            await catalogue.add_unfinished_files(new.number, "gone", 0, None, failed_too)
 
 
 async def test_file_is_known_by_what_it_was_done_as_last(make: Make) -> None:

@@ -4,14 +4,23 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
+from ingest.context import ProcessContext, SessionInfo
 from ingest.execution.backends import EventLoopBackend, ExecutorBackend, ThreadBackend
 from ingest.execution.batch import BatchFile
 from ingest.execution.protocol import Backend
 from ingest.execution.select import select_backend
-from ingest.outcome import Outcome, OutcomeRecord, ProcessingError
+from ingest.outcome import (
+    AsyncProcessor,
+    Outcome,
+    OutcomeRecord,
+    ProcessingError,
+    Processor,
+)
 from ingest.settings import Settings
 from tests.support.ingest import fill
 from tests.support.inline_backend import InlineBackend
@@ -31,24 +40,39 @@ async def bad_below_bad_async(path: Path) -> None:
     bad_below_bad(path)
 
 
+def describe_context(path: Path, context: ProcessContext) -> dict[str, Any]:
+    context.logger.debug("%s", path)
+    found = {"session": context.session_id, "name": context.name, "params": context.params}
+    return {**found, "file": context.file}
+
+
+async def describe_context_async(path: Path, context: ProcessContext) -> dict[str, Any]:
+    return describe_context(path, context)
+
+
 @asynccontextmanager
-async def opened(kind: str, root: Path) -> AsyncIterator[Backend]:
+async def opened(
+    kind: str,
+    root: Path,
+    process: Processor = bad_below_bad,
+    process_async: AsyncProcessor = bad_below_bad_async,
+) -> AsyncIterator[Backend]:
     """Open a backend whose processor fails for files in a folder `bad`."""
     settings = Settings(root=root, workers=1)
     async with AsyncExitStack() as cleanup:
         threads = cleanup.enter_context(ThreadPoolExecutor(2))
         if kind == "workers":
-            yield await select_backend(settings, bad_below_bad, None, threads, cleanup)
+            yield await select_backend(settings, process, None, threads, cleanup)
         elif kind == "executor":
-            yield ExecutorBackend(threads, bad_below_bad, 1, 30.0)
+            yield ExecutorBackend(threads, process, 1, 30.0)
         elif kind == "threads":
-            backend = ThreadBackend(bad_below_bad, 1, 30.0)
+            backend = ThreadBackend(process, 1, 30.0)
             cleanup.callback(backend.close)
             yield backend
         elif kind == "event loop":
-            yield EventLoopBackend(bad_below_bad_async, 1, 30.0, threads)
+            yield EventLoopBackend(process_async, 1, 30.0, threads)
         else:
-            yield InlineBackend(bad_below_bad)
+            yield InlineBackend(process)
 
 
 @pytest.fixture
@@ -97,3 +121,15 @@ async def test_file_with_a_known_fingerprint_is_skipped(kind: str, root: Path) -
     async with opened(kind, root) as backend:
         result = await backend.run(str(root), [BatchFile(1, b"bad/b", known)])
     assert (result.finished, result.skipped, result.failed) == (1, 1, [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_processor_of_two_arguments_gets_a_context(kind: str, root: Path) -> None:
+    """Session, name, path below the root and params, wherever the processor runs."""
+    session = SessionInfo("s", "Lisbon", {"album": [1]})
+    async with opened(kind, root, describe_context, describe_context_async) as backend:
+        result = await backend.run(str(root), [BatchFile(1, b"bad/b")], session)
+    record = OutcomeRecord._make(result.outcomes[0])
+    assert orjson.loads(record.metadata or "") == {
+        "session": "s", "name": "Lisbon", "params": {"album": [1]}, "file": "bad/b",
+    }  # fmt: skip
