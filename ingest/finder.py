@@ -42,7 +42,7 @@ class FileFinder:
         self._recorder = recorder
         self._publisher = publisher
         self._cancelled = cancelled
-        self._resumed = session.total > 0
+        self._resumed = False
 
     async def find(self) -> None:
         """
@@ -52,6 +52,7 @@ class FileFinder:
             NotFoundError: the directory cannot be read, or the retried session was pruned.
             CatalogueError: the files cannot be recorded.
         """
+        self._resumed = self._session.total > 0
         retry_of = self._record.request.retry_of
         if retry_of is None:
             await self._find_in_tree()

@@ -17,13 +17,15 @@ Guarantees:
 import asyncio
 import logging
 
+from ingest.absence import RootGuard
 from ingest.catalogue.records import SessionRecord
 from ingest.clock import read_clocks
-from ingest.errors import CatalogueError, IngestError
+from ingest.errors import CatalogueError, IngestError, NotFoundError
 from ingest.finder import FileFinder
 from ingest.publisher import EncodedSnapshot, SnapshotPublisher
 from ingest.recorder import OutcomeRecorder
 from ingest.resources import SharedResources
+from ingest.root_watch import RootWatch
 from ingest.scheduler import BatchScheduler
 from ingest.session import Session, Status
 
@@ -54,9 +56,13 @@ class SessionRunner:
         recorder = OutcomeRecorder(
             session, record.number, resources.catalogue, resources.totals, publisher
         )
+        self._watch = RootWatch(
+            resources.root, record.directory, record.root_identity, resources.threads
+        )
+        self._guard = RootGuard(session, self._watch, publisher, self._cancelled)
         parts = (session, record, resources, recorder, publisher, self._cancelled)
         self._finder = FileFinder(*parts)
-        self._scheduler = BatchScheduler(*parts)
+        self._scheduler = BatchScheduler(*parts, self._guard)
 
     def cancel(self) -> None:
         """End the session as cancelled, once the batches that run are recorded."""
@@ -67,8 +73,10 @@ class SessionRunner:
         logger.info("session %s: %s", self._session.id, self._session.status)
         ticking = asyncio.create_task(self._tick())
         try:
+            await self._identify_root()
+            await self._guard.wait()
             if self._session.status is Status.STARTING:
-                await self._finder.find()
+                await self._find()
                 # If cancelled, too: the status must not return from processing to starting.
                 await self._catalogue.set_status(self._number, Status.PROCESSING)
             self._session.begin_processing(read_clocks())
@@ -87,6 +95,27 @@ class SessionRunner:
             ticking.cancel()
             self._publisher.stop()
             await self._scheduler.stop()
+
+    async def _identify_root(self) -> None:
+        """Record what the root is recognised by, unless the session began without it."""
+        if self._watch.recorded is not None or self._session.total:
+            return
+        identity = await self._watch.record()
+        if identity is not None:
+            await self._catalogue.set_root_identity(self._number, identity)
+
+    async def _find(self) -> None:
+        """Find all files; find them again if the root was missing meanwhile."""
+        while True:
+            try:
+                await self._finder.find()
+            except NotFoundError:
+                if await self._guard.is_present():
+                    raise
+            else:
+                if self._cancelled.is_set() or await self._guard.is_present():
+                    return
+            await self._guard.wait()
 
     async def _tick(self) -> None:
         while True:

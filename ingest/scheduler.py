@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ingest.absence import RootGuard
 from ingest.catalogue.records import SessionRecord
 from ingest.clock import read_clocks
 from ingest.context import SessionInfo
@@ -61,7 +62,9 @@ class BatchScheduler:
         recorder: OutcomeRecorder,
         publisher: SnapshotPublisher,
         cancelled: asyncio.Event,
+        root: RootGuard,
     ) -> None:
+        self._guard = root
         self._session = session
         self._record = record
         self._resources = resources
@@ -112,6 +115,9 @@ class BatchScheduler:
         while not self._cancelled.is_set() and self._failed is None:
             if len(self._recording) >= UNRECORDED:
                 await _first([*(self._tasks[key] for key in self._recording), cancellation])
+                continue
+            if self._guard.absent:
+                await self._guard.wait()
                 continue
             batch = await self._next_batch()
             if batch:
@@ -179,8 +185,12 @@ class BatchScheduler:
             with slot:
                 result = await self._run(key, batch)
             self._queue.take_result(batch, result)
+            again, kept, result = await self._guard.split(batch, result)
+            self._queue.put_back(again)
+            if not kept:
+                return
             with self._uninterrupted(key):
-                await self._recorder.record(batch, result)
+                await self._recorder.record(kept, result)
         except BatchError as error:
             await self._run_alone(key, batch, str(error))
         except Exception as error:  # noqa: BLE001 - `run` raises it

@@ -152,6 +152,9 @@ class Catalogue(CatalogueReader, Protocol):
     async def set_status(self, number: int, status: Status) -> None:
         """Record the status of a session that has not ended."""
 
+    async def set_root_identity(self, number: int, identity: str) -> None:
+        """Record what the session's root is recognised by."""
+
     async def set_cancelled(self, number: int) -> None:
         """Record that the session is to end as cancelled."""
 

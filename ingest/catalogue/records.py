@@ -18,7 +18,8 @@ class SessionRecord:
     A session as recorded in the catalogue; all its paths are below `root`.
 
     `started` is in seconds of Unix time. `last_event_id` and `snapshot` (JSON) are those of the
-    session's last frame, and None until it has ended.
+    session's last frame, and None until it has ended. `root_identity` is what `ingest.root_watch`
+    recognises the root by, if it is known.
     """
 
     number: int
@@ -31,6 +32,7 @@ class SessionRecord:
     cancelled: bool
     last_event_id: str | None
     snapshot: bytes | None
+    root_identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ and a SQLite before 3.32 takes no more than 999 parameters.
 
 
 SESSION_COLUMNS = (
-    "number, id, request, root, directory, started, status, cancelled, last_event_id, snapshot"
+    "number, id, request, root, directory, started, status, cancelled, last_event_id, snapshot, "
+    "root_identity"
 )
 """Columns of `sessions` in the order of the fields of a SessionRecord."""
 
@@ -232,6 +233,14 @@ class SQLiteCatalogue:
         await self._database.write(
             lambda connection: connection.execute(
                 "UPDATE sessions SET status = ? WHERE number = ?", (status, number)
+            )
+        )
+
+    async def set_root_identity(self, number: int, identity: str) -> None:
+        """Record what the session's root is recognised by."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE sessions SET root_identity = ? WHERE number = ?", (identity, number)
             )
         )
 
@@ -447,7 +456,7 @@ def _range(number: int) -> tuple[int, int]:
 def _stored(
     number: int, id_: str, request: bytes, root: bytes, directory: bytes, *rest: Any
 ) -> SessionRecord:
-    started, status, cancelled, last_event_id, snapshot = rest
+    started, status, cancelled, last_event_id, snapshot, root_identity = rest
     return SessionRecord(
         number,
         id_,
@@ -459,6 +468,7 @@ def _stored(
         bool(cancelled),
         last_event_id,
         snapshot,
+        root_identity,
     )
 
 

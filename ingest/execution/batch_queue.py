@@ -56,6 +56,10 @@ class BatchQueue:
         self._alone.extend(batch)
         return True
 
+    def put_back(self, files: Sequence[BatchFile]) -> None:
+        """Queue files again, before those that wait."""
+        self._waiting.extendleft(reversed(files))
+
     def take_all(self) -> list[BatchFile]:
         """Return all files; they leave the queue."""
         files = [*self._alone, *self._waiting]

@@ -138,6 +138,10 @@ class MemoryCatalogue:
         await self.check()
         self._change(number, status=status)
 
+    async def set_root_identity(self, number: int, identity: str) -> None:
+        await self.check()
+        self._change(number, root_identity=identity)
+
     async def set_cancelled(self, number: int) -> None:
         await self.check()
         self._change(number, cancelled=True)
