@@ -273,7 +273,6 @@ message/rfc822 .eml .mht .mhtml .nws
 model/3mf .3mf
 model/gltf+json .gltf
 model/gltf-binary .glb
-model/obj .obj
 model/stl .stl
 model/x-ply .ply
 text/cache-manifest .appcache

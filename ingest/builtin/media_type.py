@@ -9,6 +9,8 @@ recorded too.
 
 import codecs
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ingest.builtin.extensions import types_by_extension
@@ -107,12 +109,17 @@ _RELATED = (
     frozenset({"image/apng", "image/png"}),
     frozenset({"image/jp2", "image/jpx"}),
     frozenset({"application/pdf", "application/postscript"}),
+    frozenset({"application/x-font-type1", "application/postscript"}),
     frozenset({"font/otf", "font/ttf", "font/collection"}),
     frozenset({"application/x-hdf5", "application/x-netcdf", "application/x-matlab-data"}),
     frozenset({"application/vnd.apache.arrow.file", "application/x-feather"}),
     frozenset({"application/x-mobipocket-ebook", "application/vnd.amazon.ebook"}),
     frozenset({"video/mp2t", "application/typescript"}),
     frozenset({"application/x-archive", "application/vnd.debian.binary-package"}),
+)
+# Extensions that stand for something else where the content is text.
+_OF_TEXT: Mapping[str, str] = MappingProxyType(
+    {".dot": "text/vnd.graphviz", ".mts": "application/typescript", ".obj": "model/obj"}
 )
 _PNM = "image/x-portable-"
 
@@ -132,7 +139,7 @@ def identify(head: bytes, suffix: str, *, text: bool) -> Identity:
     whole file, and is not empty.
     """
     suffix = suffix.lower()
-    by_name = type_of_name(suffix)
+    by_name = (_OF_TEXT.get(suffix) if text else None) or type_of_name(suffix)
     kind = _type(head, suffix, by_name, text=text)
     return Identity(kind, by_name is not None and not _agree(by_name, kind, text=text))
 

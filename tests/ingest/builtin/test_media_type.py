@@ -218,6 +218,11 @@ def test_format_of_today_has_its_type(data: bytes, expected: str) -> None:
         (b"package a\n", ".go", "text/x-go"),
         (b"let a: number;\n", ".ts", "application/typescript"),
         (b"int a;\n", ".cpp", "text/x-c++"),
+        (b"export {};\n", ".mts", "application/typescript"),
+        ((b"\0\0\0\0G" + bytes(187)) * 3, ".mts", "video/mp2t"),
+        (b"digraph { a -> b }\n", ".dot", "text/vnd.graphviz"),
+        (b"v 1 2 3\n", ".obj", "model/obj"),
+        (b"\x64\x86\2\0\1\2", ".obj", "application/octet-stream"),
     ],
 )
 def test_name_and_content_decide_together(data: bytes, suffix: str, expected: str) -> None:
@@ -331,6 +336,9 @@ def test_name_that_the_content_contradicts_is_a_mismatch(data: bytes, suffix: st
         (PNG, ""),
         (PNG, ".unheard-of"),
         (PNG, ".bak"),
+        (b"export {};\n", ".mts"),
+        (b"\x64\x86\2\0\1\2", ".obj"),
+        (b"%!PS-AdobeFont-1.0\n", ".pfa"),
         (b"just words\n", ".md"),
         (b"<svg/>", ".svg"),
         (b"<svg/>", ".xml"),
