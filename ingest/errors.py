@@ -33,8 +33,16 @@ class CatalogueError(IngestError):
     status = 503
 
 
+class CatalogueBusyError(CatalogueError):
+    """The catalogue cannot be used now: locked by another program, or short of resources."""
+
+
 class ExecutorError(IngestError):
     """The executor takes no more work."""
+
+
+class NoWorkerError(ExecutorError):
+    """No worker process can be started at the moment."""
 
 
 class ShortageError(IngestError):
@@ -77,6 +85,10 @@ class TooManySessionsError(IngestError):
     status = 503
 
 
+PASSING = (CatalogueBusyError, NoWorkerError, ShortageError)
+"""Errors that pass by themselves: a session waits until they do."""
+
+
 def check_shortage(error: OSError) -> None:
     """
     Raise ShortageError if a system call failed for lack of descriptors, memory or processes.
@@ -93,3 +105,11 @@ class TooManyPreviewsError(IngestError):
     """As many previews are being made as may."""
 
     status = 503
+
+
+def is_passing(error: Exception) -> bool:
+    """Return whether an error is expected to pass by itself, so that waiting helps."""
+    if isinstance(error, OSError):
+        return error.errno in SHORTAGES
+    no_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
+    return no_thread or isinstance(error, (*PASSING, MemoryError))

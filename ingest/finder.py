@@ -141,5 +141,7 @@ class FileFinder:
         return [*files, *(path for path in paths if path in folders)]
 
     def _count(self, files: int, size: int) -> None:
-        self._session.found(files, size, read_clocks())
+        now = read_clocks()
+        self._session.wait(None, now)
+        self._session.found(files, size, now)
         self._publisher.changed()

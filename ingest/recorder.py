@@ -50,6 +50,7 @@ class OutcomeRecorder:
             FileError(number, display_path(paths[n]), message, now.wall)
             for number, (n, message) in enumerate(result.failed, first)
         ]
+        self._session.wait(None, now)
         self._session.record(
             done=result.done,
             skipped=result.skipped,

@@ -3,7 +3,8 @@ Scheduling a session's files: which files form a batch, and when the backend run
 
 States of a file: pending in the catalogue, read into the queue, in a batch that runs, recorded. A
 file that the backend did not begin returns to the queue. If a batch is lost as a whole, its files
-are run alone, one by one; a file that is lost alone is recorded as failed.
+are run alone, one by one; a file that is lost alone is recorded as failed, once it is clear that
+the cause is the file (see `BatchQueue`).
 
 One BatchScheduler is used by one session's runner: `run` once, then `stop`. `run` owns one task
 for each batch that runs; each task holds one of the application's slots and returns it as soon as
@@ -119,10 +120,16 @@ class BatchScheduler:
             if self._guard.absent:
                 await self._guard.wait()
                 continue
+            if self._queue.is_last_try and self._tasks:
+                await _first([*self._tasks.values(), cancellation])
+                continue
+            is_last_try = self._queue.is_last_try
             batch = await self._next_batch()
             if batch:
                 if await self._acquire_slot(cancellation):
                     self._begin(batch)
+                    if is_last_try:
+                        await _first([self._tasks[self._started], cancellation])
             elif self._tasks:
                 # Files of a batch that runs may return, to be run again or alone.
                 await _first([*self._tasks.values(), cancellation])
@@ -192,7 +199,7 @@ class BatchScheduler:
             with self._uninterrupted(key):
                 await self._recorder.record(kept, result)
         except BatchError as error:
-            await self._run_alone(key, batch, str(error))
+            await self._run_alone(key, batch, error)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failed = error
 
@@ -215,13 +222,13 @@ class BatchScheduler:
         self._session.work_on(file.n, UnderWay(name, since, file.size, progress.bytes), now)
         self._publisher.changed()
 
-    async def _run_alone(self, key: int, batch: list[BatchFile], message: str) -> None:
-        """Queue each file of a lost batch to run alone; record a file that was alone as failed."""
-        if self._queue.run_alone(batch):
+    async def _run_alone(self, key: int, batch: list[BatchFile], lost: BatchError) -> None:
+        """Queue each file of a lost batch to run alone; record a file that is proved to fail."""
+        if self._queue.run_alone(batch, may_pass=lost.may_pass):
             return
         try:
             with self._uninterrupted(key):
-                await self._recorder.record_failure(batch[0], message)
+                await self._recorder.record_failure(batch[0], str(lost))
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failed = error
 

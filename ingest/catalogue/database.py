@@ -18,6 +18,7 @@ from ingest.catalogue.ownership import (
     PRIVATE,
     check_integrity,
     check_schema,
+    failure,
     identity,
     lock_inode,
     take_lock,
@@ -223,8 +224,8 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
             connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            raise CatalogueError(f"the catalogue cannot be written: {error}") from error
+        except (sqlite3.Error, OSError, MemoryError) as error:
+            raise failure("written", error) from error
         finally:
             with contextlib.suppress(sqlite3.Error):
                 if connection.in_transaction:
@@ -258,8 +259,8 @@ def _read(connection: sqlite3.Connection | None, work: Callable[[sqlite3.Connect
         raise CatalogueError("the catalogue is closed")
     try:
         return work(connection)
-    except sqlite3.Error as error:
-        raise CatalogueError(f"the catalogue cannot be read: {error}") from error
+    except (sqlite3.Error, MemoryError) as error:
+        raise failure("read", error) from error
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:

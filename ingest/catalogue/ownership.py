@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.errors import CatalogueError
+from ingest.errors import CatalogueBusyError, CatalogueError
 
 PRIVATE = 0o600
 """The mode of new files: paths, hashes and metadata are for the service's user alone."""
@@ -147,6 +147,18 @@ def check_integrity(connection: sqlite3.Connection) -> None:
     if result != "ok":
         damage = " ".join(result.split())
         raise sqlite3.DatabaseError(f"it is damaged ({damage}); restore a backup")
+
+
+BUSY = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_NOMEM", "SQLITE_CANTOPEN"})
+"""Primary results of SQLite that pass: a lock of another program, no memory, no descriptor."""
+
+
+def failure(verb: str, error: Exception) -> CatalogueError:
+    """Return the error for a transaction that failed: one that passes, or one that does not."""
+    name = getattr(error, "sqlite_errorname", "")
+    is_busy = isinstance(error, MemoryError) or any(name.startswith(each) for each in BUSY)
+    kind = CatalogueBusyError if is_busy else CatalogueError
+    return kind(f"the catalogue cannot be {verb}: {error or 'out of memory'}")
 
 
 def identity(path: Path) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.context import SessionInfo, with_context
-from ingest.errors import ExecutorError
+from ingest.errors import ExecutorError, NoWorkerError
 from ingest.execution.batch import (
     BUDGET,
     LONG,
@@ -25,7 +25,7 @@ from ingest.execution.protocol import BatchError, Report
 from ingest.execution.time_limit import run_batch_in_time
 from ingest.outcome import AsyncProcessor, Processor, Returned, check
 from ingest.paths import locate
-from ingest.workers.pool import PoolBroken, PoolClosed, PoolError, WorkerPool
+from ingest.workers.pool import PoolBroken, PoolClosed, PoolError, WorkerDied, WorkerPool
 
 T = TypeVar("T")
 
@@ -85,10 +85,12 @@ class ExecutorBackend:
         failure = wrapped.exception()
         if failure is None:
             return wrapped.result()
-        if isinstance(failure, PoolBroken | PoolClosed):
+        if isinstance(failure, PoolBroken):
+            raise NoWorkerError(str(failure)) from failure
+        if isinstance(failure, PoolClosed):
             raise ExecutorError(str(failure)) from failure
         text = str(failure) if isinstance(failure, PoolError) else describe(failure, root)
-        raise BatchError(text) from failure
+        raise BatchError(text, may_pass=isinstance(failure, WorkerDied)) from failure
 
     async def check(self) -> None:
         """Raise ExecutorError if the worker pool can start no worker."""

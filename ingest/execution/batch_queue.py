@@ -3,11 +3,14 @@ The files of one session that wait to be run, and how many of them make the next
 
 A file is in the queue, or in a batch that runs, or done with. Files that a batch did not begin
 return to the front. The files of a lost batch are queued to run alone, before all others, so that
-the one that caused the loss is found. A batch grows while its predecessors need less than half of
-the time that the backend aims at.
+the one that caused the loss is found. One that is lost alone is run again where the cause may be
+outside of it (somebody killed its worker, or memory was short), up to TRIES times in all; the last
+time while no other batch of the session runs (`is_last_try`).
+
+A batch grows while its predecessors need less than half of the time that the backend aims at.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from ingest.execution.batch import BatchFile, BatchResult
@@ -15,6 +18,9 @@ from ingest.execution.protocol import Backend
 
 FIRST_BATCH = 8
 """Files in a session's first batch, when it is not known how long a file takes."""
+
+TRIES = 3
+"""How often a file has to end its worker, alone, before it is an error."""
 
 
 class BatchQueue:
@@ -25,6 +31,12 @@ class BatchQueue:
         self._waiting: deque[BatchFile] = deque()
         self._alone: deque[BatchFile] = deque()
         self._size = FIRST_BATCH
+        self._losses: Counter[int] = Counter()
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whether the next batch is a file that is an error if it is lost once more."""
+        return bool(self._alone) and self._losses[self._alone[0].n] == TRIES - 1
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._alone)
@@ -49,10 +61,19 @@ class BatchQueue:
         elif result.seconds < self._backend.batch_seconds / 2 and result.finished == self._size:
             self._size = min(2 * self._size, self._backend.batch_files)
 
-    def run_alone(self, batch: Sequence[BatchFile]) -> bool:
-        """Queue each file of a lost batch to run alone; return False if it was alone already."""
+    def run_alone(self, batch: Sequence[BatchFile], *, may_pass: bool = False) -> bool:
+        """
+        Queue each file of a lost batch to run alone.
+
+        Return False if it was alone already, and its loss cannot be an accident: unless the loss
+        `may_pass`, or after TRIES losses.
+        """
         if len(batch) == 1:
-            return False
+            n = batch[0].n
+            self._losses[n] += 1
+            if not may_pass or self._losses[n] >= TRIES:
+                del self._losses[n]
+                return False
         self._alone.extend(batch)
         return True
 

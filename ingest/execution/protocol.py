@@ -17,7 +17,15 @@ Report: TypeAlias = Callable[[FileProgress], None]
 
 
 class BatchError(MessageError):
-    """A batch was lost as a whole; the text states how."""
+    """
+    A batch was lost as a whole; the text states how.
+
+    With `may_pass` the cause may be outside its files: its worker was killed, for example.
+    """
+
+    def __init__(self, text: str, *, may_pass: bool = False) -> None:
+        super().__init__(text)
+        self.may_pass = may_pass
 
 
 class Backend(Protocol):
@@ -44,6 +52,7 @@ class Backend(Protocol):
 
         Raises:
             BatchError: the batch was lost; a file killed its worker, for example.
+            NoWorkerError: no batch can be run at the moment.
             ExecutorError: no batch can be run any more.
         """
 

@@ -27,6 +27,10 @@ LEAVE_TIMEOUT = 5.0
 # How often to look whether a worker that was killed is gone. One in uninterruptible sleep, as on
 # a dead network file system, is not until that ends, so the thread must not wait for it.
 REAP_INTERVAL = 0.005
+# How often the thread looks at the clock while calls run, and how late it may be: a longer gap is a
+# pause of the whole process (SIGSTOP, a frozen container), which is not counted as time of a call.
+TICK = 1.0
+LATE = 1.0
 # How long to wait at most for something to happen: a selector takes no more than 24 days.
 LONGEST_PAUSE = 3600.0
 
@@ -69,6 +73,7 @@ class Supervisor:
         self._replaced = 0
         self._failed_starts = 0  # in a row
         self._retry_at = 0.0
+        self._awake_at = time.monotonic()
         self._selector = selectors.DefaultSelector()
         self._wake_up, self._waker = os.pipe()
         self._woken = False
@@ -127,6 +132,7 @@ class Supervisor:
                 self._start_workers()
                 self._assign_calls()
                 self._handle_events()
+                self._add_pause()
                 self._kill_overdue()
                 self._reap()
         except Exception:
@@ -219,6 +225,8 @@ class Supervisor:
         """Return the seconds to wait for an event; None without a deadline."""
         now = time.monotonic()
         moments = [worker.deadline for worker in self._workers if worker.deadline is not None]
+        if moments:
+            moments.append(now + TICK)
         if self._dying:
             moments.append(now + REAP_INTERVAL)
         if self._waiting and self._missing() > 0:
@@ -249,6 +257,15 @@ class Supervisor:
         self._assign(worker)  # first, as the callbacks below may take their time
         if call is not None:
             call.resolve(answer)
+
+    def _add_pause(self) -> None:
+        """Move the deadlines by the time for which this process was stopped."""
+        now = time.monotonic()
+        stopped = now - self._awake_at - TICK
+        self._awake_at = now
+        for worker in self._workers if stopped > LATE else ():
+            if worker.deadline is not None:
+                worker.deadline += stopped
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """Running a session: turns, batches that come back, cancellation, and what a crash leaves."""
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,17 @@ from typing import Any
 
 import pytest
 
+from ingest import runner
 from ingest import scheduler as scheduler_module
 from ingest.catalogue.sqlite import SQLiteCatalogue
 from ingest.discovery import Chunk, discover
-from ingest.errors import CatalogueError, ExecutorError, NotFoundError
+from ingest.errors import (
+    CatalogueBusyError,
+    CatalogueError,
+    ExecutorError,
+    NotFoundError,
+    ShortageError,
+)
 from ingest.execution.batch import BatchFile, BatchResult, run_batch
 from ingest.execution.protocol import BatchError
 from ingest.manager import SessionManager
@@ -459,6 +467,68 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch, *calls: int) -> list[int]:
 
     monkeypatch.setattr(SQLiteCatalogue, "record", fail)
     return made
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("record", CatalogueBusyError("database is locked")),
+        ("pending", CatalogueBusyError("database is locked")),
+        ("add_found", CatalogueBusyError("database is locked")),
+        ("set_status", ShortageError("no descriptor")),
+        ("finish", CatalogueBusyError("database is locked")),
+        ("pending", MemoryError()),
+        ("add_found", OSError(errno.EMFILE, "Too many open files")),
+        ("record", RuntimeError("can't start new thread")),
+    ],
+)
+async def test_passing_failure_is_waited_for(
+    settings: Settings,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    error: Exception,
+) -> None:
+    """Whatever the session was doing, it goes on by itself, and each file is recorded once."""
+    fill(root, names(30))
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.001)
+    real = getattr(SQLiteCatalogue, method)
+    failures = iter([error] * 3)
+
+    async def fail(catalogue: SQLiteCatalogue, *args: Any) -> Any:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return await real(catalogue, *args)
+
+    monkeypatch.setattr(SQLiteCatalogue, method, fail)
+    async with opened(settings) as (store, watcher):
+        session_id = await store.start(EVERY)
+        end = await watcher.end(session_id)
+        assert (end["status"], end["error"]) == ("completed", None)
+        assert (end["processed_files"], end["total_files"]) == (30, 30)
+        assert next(failures, None) is None
+
+
+async def test_session_that_waits_can_be_cancelled(
+    settings: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancel is taken when the wait is over, and needs no further file."""
+    fill(root, names(3))
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.001)
+    waits = asyncio.Event()
+
+    async def fail(*_: Any) -> Any:
+        waits.set()
+        raise CatalogueBusyError("database is locked")
+
+    monkeypatch.setattr(SQLiteCatalogue, "pending", fail)
+    async with opened(settings) as (store, watcher):
+        session_id = await store.start(EVERY)
+        await waits.wait()
+        waiting = await watcher.until(session_id, lambda frame: frame["waiting"] is not None)
+        assert (waiting["status"], waiting["waiting"]) == ("processing", "database is locked")
+        await store.cancel(session_id)
+        assert (await watcher.end(session_id))["status"] == "cancelled"
 
 
 async def test_errors_are_numbered_without_a_gap_after_a_failed_write(

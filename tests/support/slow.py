@@ -10,6 +10,11 @@ def wait(path: Path) -> None:
     time.sleep(60)
 
 
+def wait_a_second(path: Path) -> None:
+    """Sleep for about as long as a large picture takes."""
+    time.sleep(1)
+
+
 async def tell_much(path: Path) -> dict[str, Any]:
     """Fail with a long message, or succeed: the events fill every buffer before the client."""
     if path.stem.endswith("0"):

@@ -14,7 +14,7 @@ import pytest
 
 from ingest.catalogue import database as database_module
 from ingest.catalogue.database import WAL_LIMIT, Database
-from ingest.errors import CatalogueError
+from ingest.errors import CatalogueBusyError, CatalogueError
 from tests.support.running import run
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t (x)"
@@ -284,7 +284,7 @@ async def test_foreign_lock_is_waited_for_and_then_told(
     async with opened(path) as database:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(CatalogueError, match="locked"):
+        with pytest.raises(CatalogueBusyError, match="locked"):
             await add(database, 1)
         other.execute("ROLLBACK")
         other.close()

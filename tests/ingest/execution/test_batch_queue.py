@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.execution.batch import BatchFile, BatchResult
-from ingest.execution.batch_queue import FIRST_BATCH, BatchQueue
+from ingest.execution.batch_queue import FIRST_BATCH, TRIES, BatchQueue
 from tests.support.inline_backend import InlineBackend
 
 
@@ -45,6 +45,23 @@ def test_files_of_a_lost_batch_run_alone_before_the_others() -> None:
     assert numbers(alone) == [1]
     assert not queue.run_alone(alone)
     assert len(queue) == 9
+
+
+def test_file_is_proved_to_fail_by_several_losses() -> None:
+    """A loss whose cause may be outside of the file is repeated; the last try is announced."""
+    queue = queue_of(1)
+    for tries in range(1, TRIES):
+        assert not queue.is_last_try
+        assert queue.run_alone(queue.next_batch(), may_pass=True), tries
+    assert queue.is_last_try
+    assert not queue.run_alone(queue.next_batch(), may_pass=True)
+
+
+def test_file_that_times_out_alone_is_not_tried_again() -> None:
+    """Its own time was used up, which says enough of it."""
+    queue = queue_of(1)
+    assert queue.run_alone(queue.next_batch(), may_pass=True)
+    assert not queue.run_alone(queue.next_batch(), may_pass=False)
 
 
 def test_all_files_can_be_taken_back() -> None:
