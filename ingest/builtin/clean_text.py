@@ -63,6 +63,17 @@ def is_truncated(text: object, limit: int) -> bool:
     return isinstance(text, str) and len(text) == limit and text.endswith(TRUNCATED)
 
 
+def truncated_fields(group: str, fields: Mapping[str, object]) -> list[str]:
+    """Return `GROUP.NAME` of each field of a group that has a truncated text."""
+    return [
+        f"{group}.{name}"
+        for name, value in fields.items()
+        if any(
+            is_truncated(text, MAX_TEXT) for text in (value if isinstance(value, list) else [value])
+        )
+    ]
+
+
 def truncated_texts(texts: Mapping[str, str | bytes], cleaned: Mapping[str, str]) -> list[str]:
     """Return what `clean_texts` truncated: `text.NAME`, or `text` where it left texts out."""
     full = sum(map(len, cleaned.values())) == MAX_TEXTS_LENGTH

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ingest.builtin.clean_text import truncated_fields
 from ingest.builtin.contents import is_readable, read_contents
 from ingest.builtin.decode import Kind
 from ingest.builtin.image import Examination, ImageError, can_examine, examine
@@ -38,6 +39,7 @@ PIECE = 256 * 1024
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
+_GROUPS = ("image", "audio", "video", "document")
 _PICTURES = ("image/", "video/x-flic")
 
 
@@ -123,6 +125,11 @@ def _process(fd: int, size: int, suffix: str, options: Options) -> FileInspectio
         and can_examine(type_of_name(suffix))
     ):
         error = f"{Kind.BROKEN}: unknown content, but the name ends in {suffix.lower()}"
+    if truncated := [
+        *found.get("truncated", ()),
+        *(each for group in _GROUPS for each in truncated_fields(group, found.get(group, {}))),
+    ]:
+        found["truncated"] = truncated
     counters = {
         "bytes": size,
         "metadata_extracted": 1 if found else 0,

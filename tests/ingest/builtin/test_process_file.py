@@ -335,6 +335,18 @@ def test_image_without_pillow_has_what_its_header_holds(path: Path) -> None:
     assert processed(path.with_suffix(".png"), b"\0\1").counters["metadata_extracted"] == 0
 
 
+def test_text_that_is_cut_is_listed(path: Path) -> None:
+    """A title of more than 65,536 characters ends in an ellipsis, and is named in `truncated`."""
+    info = pytest.importorskip("PIL.PngImagePlugin").PngInfo()
+    info.add_text("Title", "x" * 70_000)
+    info.add_text("Author", "One")
+    pytest.importorskip("PIL.Image").new("L", (8, 8)).save(path, "PNG", pnginfo=info)
+    metadata = process_file(path).metadata
+    assert len(metadata["image"]["title"]) == 65_536
+    assert metadata["truncated"] == ["image.title"]
+    assert len(metadata["text"]["Title"]) == 70_000
+
+
 def test_map_of_text_is_an_image_and_a_text(path: Path) -> None:
     """A portable map written in digits has a size, and lines."""
     metadata = processed(path.with_suffix(".pgm"), b"P2\n2 1\n255\n0 9\n").metadata
