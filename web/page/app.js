@@ -2,15 +2,15 @@
 
 import { Connection } from "./net/connection.js";
 import { fillTexts, part, setText } from "./view/dom.js";
+import { showDetail } from "./view/detail.js";
 import { remember } from "./state/labels.js";
 import { LagMeter } from "./state/lag.js";
-import { visible } from "./state/names.js";
 import { SessionList } from "./view/session_list.js";
 import { SessionView } from "./view/session_view.js";
 import { SharedConnection } from "./net/shared_connection.js";
 import { fallbackLocks } from "./net/fallback_locks.js";
 import { StartForm } from "./view/start_form.js";
-import { say, text, units } from "./strings.js";
+import { say, text } from "./strings.js";
 
 const RETURN = "ingest return";
 /** Milliseconds out of view after which the connection is checked on return. */
@@ -75,6 +75,7 @@ class App {
     const id = location.hash.slice(1);
     this.#view?.close();
     this.#view = null;
+    dialogOf("detail").close(); // of the session before
     this.#list.mark(id || null);
     part(document, "new").hidden = id === "";
     if (/^[\w.-]+$/.test(id)) this.#watch(id, moved);
@@ -99,7 +100,7 @@ class App {
         list: this.#list,
         announce: (words) => setText(part(document, "announce"), words),
         confirmCancel,
-        detail: showDetail,
+        detail: (id, what) => showDetail(dialogOf("detail"), id, what),
         retried: (snapshot, of) => this.#started(snapshot, say.retryName(of)),
       },
       this.#known(id),
@@ -143,29 +144,6 @@ function confirmCancel() {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
-}
-
-/** Show one error or one record of the report in full. */
-function showDetail(what) {
-  const { file, message, error, time, n, ...record } = what;
-  const dialog = dialogOf("detail");
-  const rows = [
-    [text.detailMessage, message ?? error],
-    [text.detailTime, time && units.full(new Date(time))],
-    [text.detailRecord, record.status && JSON.stringify(record, null, 2)],
-  ];
-  setText(part(dialog, "title"), visible(file));
-  part(dialog, "detail").replaceChildren(
-    ...rows.filter(([, value]) => value).flatMap(([term, value]) => pair(term, value)),
-  );
-  dialog.showModal();
-}
-
-function pair(term, value) {
-  const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-  dt.textContent = term;
-  dd.textContent = value;
-  return [dt, dd];
 }
 
 fillTexts(document);

@@ -82,5 +82,5 @@ def test_ten_thousand_files_never_block_the_page(
         complete(page)
         assert count(page, "done") == 10_000
         page.locator("[data-report]").scroll_into_view_if_needed()
-        page.get_by_label("Search names and messages").fill("f09999")
+        page.get_by_label("Search paths").fill("f09999")
         expect(page.locator("[data-records] tr")).to_have_count(1)

@@ -68,7 +68,7 @@ def test_known_session_is_shown_before_its_connection(server: Server, open_tabs:
 
 
 def test_outcomes_are_a_table_to_search_and_filter(server: Server, open_tabs: OpenTabs) -> None:
-    """The report is read when it comes into view, and again for each filter."""
+    """The files are read when the table comes into view, and again for each filter."""
     server.files("table", 150)
     server.files("table", 2, "0 no such codec", name="bad{}.jpg")
     page = open_tabs().open(f"{server.url}#{server.begin('table')}")
@@ -81,7 +81,7 @@ def test_outcomes_are_a_table_to_search_and_filter(server: Server, open_tabs: Op
     expect(page.locator("[data-records] tr")).to_have_count(100)
     page.get_by_label("Outcome").select_option("error")
     expect(page.locator("[data-records] tr")).to_have_count(2)
-    page.get_by_label("Search names and messages").fill("BAD1")
+    page.get_by_label("Search paths").fill("BAD1")
     expect(page.locator("[data-records] tr")).to_have_count(1)
     page.locator("[data-records] button").click()
     expect(page.locator("#detail dd").first).to_contain_text("no such codec")

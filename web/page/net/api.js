@@ -12,6 +12,8 @@ export const paths = {
   wait: (id, seconds) => `${BASE}status/${encodeURIComponent(id)}?wait=${seconds}`,
   errors: (id, after) => `${BASE}status/${encodeURIComponent(id)}?errors_after=${after}`,
   cancel: (id) => `${BASE}cancel/${encodeURIComponent(id)}`,
+  files: (id, query) => `${BASE}files/${encodeURIComponent(id)}?${query}`,
+  preview: (id, n) => `${BASE}preview/${encodeURIComponent(id)}/${n}`,
   report: (id) => `${BASE}report/${encodeURIComponent(id)}`,
   csv: (id) => `${BASE}report/${encodeURIComponent(id)}?format=csv`,
   directories: (path) => `${BASE}directories?path=${encodeURIComponent(path)}`,

@@ -7,7 +7,9 @@ import { ErrorLoader } from "../net/error_loader.js";
 import { ErrorLog } from "../state/error_log.js";
 import { ErrorList } from "./error_list.js";
 import { RateHistory } from "../state/rate.js";
-import { ReportTable } from "./report_table.js";
+import { CauseList } from "./cause_list.js";
+import { FileTable } from "./file_table.js";
+import { FileWall } from "./file_wall.js";
 import { nameOf } from "../state/session_name.js";
 import { initialState, reduce, view } from "../state/session_state.js";
 import { SessionCard } from "./session_card.js";
@@ -16,7 +18,7 @@ const TICK = 1000;
 
 /**
  * `page` has what the view needs from the page: fetch, follow(id, on), meter, list, announce(words),
- * confirmCancel(), detail(what), retried(snapshot, name).
+ * confirmCancel(), detail(id, what), retried(snapshot, name).
  */
 export class SessionView {
   #id;
@@ -24,7 +26,7 @@ export class SessionView {
   #state;
   #card;
   #errors;
-  #report;
+  #files;
   #log = new ErrorLog();
   #loader;
   #rates = new RateHistory();
@@ -58,8 +60,16 @@ export class SessionView {
     const timers = { setTimeout: (run, ms) => setTimeout(run, ms), clearTimeout: (timer) => clearTimeout(timer) };
     this.#card = new SessionCard(part(root, "watch"), this.#id, this.#state.name);
     this.#loader = new ErrorLoader(this.#log, load, timers, this.#request);
-    this.#errors = new ErrorList(part(root, "errors"), this.#log, this.#loader, this.#request, this.#page.detail);
-    this.#report = new ReportTable(part(root, "report"), this.#id, this.#page.fetch, this.#page.detail);
+    this.#errors = new ErrorList(part(root, "errors"), this.#log, this.#loader, this.#request, (error) =>
+      this.#page.detail(this.#id, error),
+    );
+    const { fetch } = this.#page;
+    const detail = (what) => this.#page.detail(this.#id, what);
+    this.#files = [
+      new FileWall(part(root, "wall"), this.#id, fetch, detail),
+      new CauseList(part(root, "errors"), this.#id, fetch, detail),
+      new FileTable(part(root, "report"), this.#id, fetch, detail),
+    ];
     part(root, "cancel").addEventListener("click", () => this.#cancel());
     part(root, "retry").addEventListener("click", () => this.#retry());
   }
@@ -77,7 +87,7 @@ export class SessionView {
     this.#connection.close();
     this.#loader.close();
     this.#errors.close();
-    this.#report.close();
+    for (const each of this.#files) each.close();
     this.#request.cancel();
     clearInterval(this.#tick);
     this.element.remove();
@@ -127,7 +137,7 @@ export class SessionView {
     this.#card.paint(shown);
     this.#card.plot(this.#rates, performance.now(), shown.ended);
     this.#errors.paint();
-    this.#report.update(shown);
+    for (const each of this.#files) each.update(shown);
     if (this.#state.snapshot !== null) this.#page.list.update(this.#state.snapshot);
     const words = this.#liveRegion.next(shown, performance.now());
     if (words !== null) this.#page.announce(words);
