@@ -1,5 +1,6 @@
 """What documents, sound and films hold, each by its reader; a problem is a warning."""
 
+import functools
 import re
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ _REASON_LIMIT = 200
 _OBJECT = re.compile(r"(?:stream )?<[^<>]* at 0x[0-9a-f]+>")
 
 
+@functools.lru_cache(maxsize=1000)
 def is_readable(kind: str) -> bool:
     """Return whether a file of this type has more to read than text or an image."""
     return (

@@ -8,6 +8,7 @@ recorded too.
 """
 
 import codecs
+import functools
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -150,7 +151,7 @@ def media_type(head: bytes, suffix: str, *, text: bool) -> str:
 
 
 def _type(head: bytes, suffix: str, by_name: str | None, *, text: bool) -> str:
-    signed = type_of_signature(head, suffix)
+    signed = type_of_signature(head, suffix, text=text)
     if signed and (not text or _outweighs_text(signed, head, by_name)):
         return signed
     if text:
@@ -207,6 +208,7 @@ def _as_ascii(head: bytes) -> bytes:
     return head
 
 
+@functools.lru_cache(maxsize=1000)
 def is_textual(kind: str) -> bool:
     """Return whether this type is meant to be read as text, as SVG is and PDF is not."""
     return (

@@ -39,7 +39,7 @@ PIECE = 256 * 1024
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
-_GROUPS = ("image", "audio", "video", "document")
+_GROUPS = frozenset({"image", "audio", "video", "document"})
 _PICTURES = ("image/", "video/x-flic")
 
 
@@ -125,11 +125,8 @@ def _process(fd: int, size: int, suffix: str, options: Options) -> FileInspectio
         and can_examine(type_of_name(suffix))
     ):
         error = f"{Kind.BROKEN}: unknown content, but the name ends in {suffix.lower()}"
-    if truncated := [
-        *found.get("truncated", ()),
-        *(each for group in _GROUPS for each in truncated_fields(group, found.get(group, {}))),
-    ]:
-        found["truncated"] = truncated
+    if not _GROUPS.isdisjoint(found):
+        _list_truncated(found)
     counters = {
         "bytes": size,
         "metadata_extracted": 1 if found else 0,
@@ -141,6 +138,15 @@ def _process(fd: int, size: int, suffix: str, options: Options) -> FileInspectio
         known = {"sha256": sha256, "media_type": kind, **found}
         raise ImageError(error, Outcome(known, counters, warning))
     return FileInspection(sha256, kind, found, counters, warning)
+
+
+def _list_truncated(found: dict[str, Any]) -> None:
+    """Add the truncated texts of the groups to `truncated`."""
+    names = [
+        each for group in sorted(_GROUPS) for each in truncated_fields(group, found.get(group, {}))
+    ]
+    if names:
+        found["truncated"] = [*found.get("truncated", ()), *names]
 
 
 def _read(fd: int, size: int) -> bytes:

@@ -214,7 +214,7 @@ def _rules() -> dict[bytes, list[_Rule]]:
     return found
 
 
-def type_of_signature(head: bytes, suffix: str) -> str | None:
+def type_of_signature(head: bytes, suffix: str, *, text: bool = False) -> str | None:
     """
     Return the media type that the beginning of a file proves, or None.
 
@@ -227,7 +227,8 @@ def type_of_signature(head: bytes, suffix: str) -> str | None:
                 found = kind if isinstance(kind, str) else kind(head, suffix)
                 if found is not None:
                     return found
-    return _type_behind(head, suffix)
+    # A format with a signature that is not at the beginning is never text.
+    return None if text else _type_behind(head, suffix)
 
 
 def _type_behind(head: bytes, suffix: str) -> str | None:

@@ -136,7 +136,8 @@ class TextScan:
         return {"encoding": encoding, **counts} if encoding else counts
 
     def _take_mark(self, data: bytes) -> None:
-        self._marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+        if data.startswith(_MARK_BYTES):
+            self._marked = next(name for mark, name in _MARKS if data.startswith(mark))
         wide = _unmarked_utf16(data) if self._marked is None else self._marked
         if wide is not None and wide != "utf-8-sig":
             self._marked = wide
