@@ -94,11 +94,11 @@ def _delivery(value: object) -> str:
 def _token(value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-        raise ValueError(value)
+    if not value or not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ValueError(value)  # an empty one would open the service to everybody
     if value != value.strip():  # no header has spaces around its value: it could not be presented
         raise ValueError(value)
-    return value or None
+    return value
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -126,10 +126,17 @@ class Settings:
         """
         Read the settings from `environ`, or `os.environ`; an empty value counts as none.
 
+        An empty token is refused.
+
         Raises:
             SettingsError: naming the variable.
         """
         environ = os.environ if environ is None else environ
+        if environ.get(f"{PREFIX}TOKEN") == "":
+            raise SettingsError(
+                f"{PREFIX}TOKEN is empty, which would open the service to everybody; set a token, "
+                "or unset the variable"
+            )
         given = {
             each.name: environ[variable]
             for each in fields(cls)

@@ -109,7 +109,9 @@ def end_with_the_server(lifeline: int) -> None:
 
     The server alone holds the other end of the `lifeline` pipe, so its end, by SIGKILL too, closes
     it. The kernel then sends SIGIO to the process group, and no Python code has to run for that: a
-    thread that watches the pipe would starve while an extension holds the GIL.
+    thread that watches the pipe would starve while an extension holds the GIL. PR_SET_PDEATHSIG
+    must not be set beside it: it ends this process first, and with it the pipe's signal to programs
+    that a call has started, which then go on.
     """
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGIO})

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import re
 import selectors
 import signal
 import socket
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).absolute().with_name("child.py")
 STDERR = 2
+# Variables that a worker has no use for. What a decoder could read there would open the service.
+SECRET = re.compile(r"INGEST_(\w*TOKENS?|\w*SECRET|WEBHOOK\w*|DATABASE)")
+# A message that is longer ends its worker: it would take the server's memory. The longest that is
+# meant is a batch in which several files have the most metadata that is recorded.
+MAX_MESSAGE = 256 * 1024 * 1024
 LENGTH = 8  # bytes, before each message; see worker.py
 PROGRESS = b"progress "  # before a report of a call that has not ended; see child.py
 CHUNK = 64 * 1024  # memory for much more is mapped and unmapped at each read: 30 us
@@ -72,6 +78,7 @@ class WorkerProcess:
                 stderr=log,
                 pass_fds=fds,
                 process_group=0,
+                env=environment(),
             )
             on_failure.pop_all()
 
@@ -118,7 +125,13 @@ class WorkerProcess:
 
     def _next_message(self) -> bytes | None:
         end = LENGTH + int.from_bytes(self._received[:LENGTH])
-        if len(self._received) < LENGTH or len(self._received) < end:
+        if len(self._received) < LENGTH:
+            return None
+        if end > LENGTH + MAX_MESSAGE:
+            self.ended = True
+            self._received.clear()
+            return None
+        if len(self._received) < end:
             return None
         message = bytes(self._received[LENGTH:end])
         del self._received[:end]
@@ -156,6 +169,11 @@ class WorkerProcess:
             return f"was killed by {signal.Signals(-status).name}"
         except ValueError:  # a real-time signal
             return f"was killed by signal {-status}"
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a worker: without the service's own secrets."""
+    return {name: value for name, value in os.environ.items() if not SECRET.fullmatch(name)}
 
 
 def absolute_path() -> list[str]:

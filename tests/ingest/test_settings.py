@@ -136,3 +136,12 @@ def test_settings_cannot_be_changed() -> None:
     """A setting that was checked stays as it was checked."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().workers = 0  # type: ignore[misc]
+
+
+def test_empty_token_is_refused() -> None:
+    """A variable that was meant to have a token, and is empty, does not open the service."""
+    with pytest.raises(SettingsError, match="INGEST_TOKEN is empty"):
+        Settings.from_env({"INGEST_TOKEN": ""})
+    with pytest.raises(SettingsError, match="INGEST_TOKEN"):
+        Settings(token="")
+    assert Settings.from_env({}).token is None

@@ -135,3 +135,8 @@ def wait_with_progress(number: int, *, watch: Callable[[Callable[[], Any]], None
     watch(probe)
     asked.wait()
     return "done"
+
+
+def environment() -> list[str]:
+    """Return the names of the environment's variables."""
+    return list(os.environ)

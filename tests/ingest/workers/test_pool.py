@@ -670,3 +670,25 @@ def test_call_reports_its_progress_until_it_ends() -> None:
         assert reports[0] == ("at", 7)
         assert pool.submit(int).result(DEADLINE) == 0
         assert len(reports) == told
+
+
+def test_worker_has_none_of_the_services_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens, the webhook's secret and the database's URL stay in the server."""
+    secrets = ("TOKEN", "READ_TOKEN", "TOKENS", "WEBHOOK_SECRET", "WEBHOOK", "DATABASE")
+    for name in secrets:
+        monkeypatch.setenv(f"INGEST_{name}", "hush")
+    monkeypatch.setenv("INGEST_ROOT", "/srv")
+    monkeypatch.setenv("TOKEN_OF_THE_HOST", "mine")
+    with pool_of(1) as pool:
+        names = pool.submit(pool_calls.environment).result(DEADLINE)
+    assert not set(names) & {f"INGEST_{name}" for name in secrets}
+    assert {"INGEST_ROOT", "TOKEN_OF_THE_HOST"} <= set(names)
+
+
+def test_answer_that_is_too_long_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that announces more than the bound is killed before the server holds it."""
+    monkeypatch.setattr(worker_process, "MAX_MESSAGE", 1_000_000)
+    with pool_of(1) as pool:
+        with pytest.raises(WorkerDied):
+            pool.submit(bytes, 2_000_000).result(DEADLINE)
+        assert pool.submit(len, "abc").result(DEADLINE) == 3
