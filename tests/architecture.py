@@ -68,8 +68,11 @@ ONLY_CLI_IMPORTS = frozenset(
 )
 """Besides uvicorn and what is in it."""
 
-READS_ENVIRONMENT = "ingest/settings.py"
-"""The one other module that may, for `Settings.from_env()`: hosts use no command line."""
+READS_ENVIRONMENT = frozenset({"ingest/settings.py", "ingest/workers/process.py"})
+"""
+The other modules that may: one for `Settings.from_env()`, as hosts use no command line, and one to
+leave the service's secrets out of a worker's environment.
+"""
 
 MUTABLE_DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 MUTABLE_CALLS = frozenset(
@@ -160,7 +163,7 @@ def does_what_only_cli_does(module: Module) -> Iterator[str]:
         return
     used = {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
     yield from used & LOGGING
-    if module.path != READS_ENVIRONMENT:
+    if module.path not in READS_ENVIRONMENT:
         yield from used & ENVIRONMENT
     for name in module.imported:
         if _first(name) == "uvicorn" or name in ONLY_CLI_IMPORTS:
