@@ -15,7 +15,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from ingest.catalogue.records import (
     SessionRecord,
 )
 from ingest.catalogue.sqlite import SQLiteCatalogue
+from ingest.daemon_threads import DaemonThreads
 from ingest.errors import CatalogueError
 from ingest.execution.protocol import Backend
 from ingest.execution.select import select_backend
@@ -49,10 +50,10 @@ logger = logging.getLogger("ingest")
 FILE_THREADS = 32
 """Threads for calls that block on the file system; each is started when it is first needed."""
 
-LOOK_THREADS = 8
+LOOK_THREADS = 16
 """Threads that look at folders for pickers: sessions and starts do not wait for these."""
 
-START_THREADS = 4
+START_THREADS = 16
 """Threads that look at the directory of a session that is started."""
 
 
@@ -242,9 +243,9 @@ class SessionManager:
     def _open_state(
         self,
         backend: Backend,
-        threads: ThreadPoolExecutor,
-        looking: ThreadPoolExecutor,
-        starting: ThreadPoolExecutor,
+        threads: Executor,
+        looking: Executor,
+        starting: Executor,
     ) -> OpenState:
         settings = self._settings
         resources = SharedResources(
@@ -268,8 +269,8 @@ class SessionManager:
                 )  # fmt: skip
 
 
-def _threads(count: int, name: str, stack: contextlib.AsyncExitStack) -> ThreadPoolExecutor:
+def _threads(count: int, name: str, stack: contextlib.AsyncExitStack) -> Executor:
     """Return `count` threads, which start no further call once the stack is closed."""
-    threads = ThreadPoolExecutor(count, f"ingest-{name}")
+    threads = DaemonThreads(count, f"ingest-{name}")
     stack.callback(threads.shutdown, wait=False, cancel_futures=True)
     return threads

@@ -1,13 +1,12 @@
 """Reading sessions, their errors and outcomes from the catalogue, and folders from the disk."""
 
-import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ingest.active import ActiveSessions
 from ingest.catalogue.protocol import CatalogueReader
@@ -18,13 +17,12 @@ from ingest.catalogue.records import (
     SessionFilter,
     SessionRecord,
 )
-from ingest.errors import CatalogueError, NoAnswerError, NotFoundError
+from ingest.errors import NoAnswerError, NotFoundError
+from ingest.folder_looks import FolderLooks
 from ingest.listing import FolderList, LookControl, count_files, list_folders
 from ingest.outcome import OutcomeRecord
 from ingest.paths import display_path, resolve
 from ingest.session import FileError
-
-T = TypeVar("T")
 
 LISTED = 100
 """Sessions in a list."""
@@ -60,8 +58,9 @@ class SessionQueries:
         start_threads: Executor | None = None,
     ) -> None:
         self._catalogue = catalogue
-        self._threads = threads
-        self._start_threads = start_threads or threads
+        self._looks = FolderLooks(threads)
+        self._counts = FolderLooks(threads)
+        self._starts = FolderLooks(start_threads or threads)
         self._root_path = root
         self._root = os.fsencode(root)
         self._active = active
@@ -131,16 +130,10 @@ class SessionQueries:
 
         counts: dict[str, int] = {}
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                directory, listed = await self._in_thread(self._threads, look)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(COUNT_SECONDS):
-                    count = partial(count_files, listed.folders, counts, control)
-                    await self._in_thread(self._threads, count)
-        except TimeoutError as error:
-            raise NoAnswerError(
-                f"the folder did not answer within {LOOK_SECONDS:g} s: {path!r}; retry later"
-            ) from error
+            directory, listed = await self._looks.run(path, look, LOOK_SECONDS)
+            count = partial(count_files, listed.folders, counts, control)
+            with contextlib.suppress(NoAnswerError):  # the numbers are not known
+                await self._counts.run(path, count, COUNT_SECONDS)
         finally:
             control.ended = True
         below_root = Path(display_path(directory))
@@ -148,8 +141,13 @@ class SessionQueries:
         return {"path": str(below_root), "parent": parent, **listed.to_json(dict(counts))}
 
     async def resolve(self, path: str) -> bytes:
-        """Return the directory that `path` names below the root; see `paths.resolve`."""
-        return await self._in_thread(self._start_threads, partial(resolve, self._root_path, path))
+        """
+        Return the directory that `path` names below the root; see `paths.resolve`.
+
+        Raises:
+            NoAnswerError: the folder did not answer within LOOK_SECONDS.
+        """
+        return await self._starts.run(path, partial(resolve, self._root_path, path), LOOK_SECONDS)
 
     async def _number(self, session_id: str) -> int:
         active = self._active.get(session_id) if self._active else None
@@ -170,13 +168,6 @@ class SessionQueries:
             if page.next is None:
                 return
             page = await self._catalogue.files(number, wanted, page.next, REPORT_PAGE)
-
-    async def _in_thread(self, threads: Executor, call: Callable[[], T]) -> T:
-        try:
-            done = asyncio.get_running_loop().run_in_executor(threads, call)
-        except RuntimeError as error:  # the threads are shut down, or no thread can be started
-            raise CatalogueError(f"no thread for the file system: {error}") from error
-        return await done
 
 
 def _page(

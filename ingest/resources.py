@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,5 +44,5 @@ class SharedResources:
     catalogue: Catalogue
     backend: Backend
     slots: asyncio.Semaphore
-    threads: ThreadPoolExecutor
+    threads: Executor
     totals: Totals = field(default_factory=Totals)

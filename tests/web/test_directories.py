@@ -1,10 +1,12 @@
 """GET directories: what the page's picker shows."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from ingest import listing, queries
+from ingest import listing, paths, queries
+from ingest.folder_looks import HANGING
 from ingest.manager import LOOK_THREADS
 from tests.support.client import API, Answer, serving
 from tests.support.descriptors import no_descriptors
@@ -97,7 +99,36 @@ async def test_folder_that_does_not_answer_is_504(
             for _ in range(20):
                 await client.get(f"{API}/directories")
             assert (await client.process()).status == 202
-            assert hold.calls == LOOK_THREADS
+            assert hold.calls == HANGING
+
+
+async def test_start_in_a_folder_that_does_not_answer_is_504(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also forty times, and below it; a dead folder takes two threads, and others are served."""
+    monkeypatch.setattr(queries, "LOOK_SECONDS", 0.01)
+    (folder / "inbox" / "dead" / "sub").mkdir(parents=True)
+    real, gate, calls = paths.resolve, threading.Event(), []
+
+    def resolve(root: Path, directory: str) -> bytes:
+        if directory.startswith("dead"):
+            calls.append(directory)
+            gate.wait()
+        return real(root, directory)
+
+    async with serving(folder) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(queries, "resolve", resolve)
+            answers = [await client.process(directory="dead") for _ in range(40)]
+            answers.append(await client.process(directory="dead/sub"))
+            assert {answer.status for answer in answers} == {504}
+            assert "retry later" in answers[-1].json["detail"]
+            assert len(calls) == HANGING
+            monkeypatch.setattr(queries, "LOOK_SECONDS", 30.0)
+            assert (await client.process(directory="b")).status == 202
+            gate.set()
+        while (await client.process(directory="dead")).status != 202:
+            pass
 
 
 async def test_counts_that_are_late_are_unknown(
