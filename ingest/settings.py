@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from ingest.cores import usable_cores
 from ingest.errors import SettingsError
 from ingest.setting_types import (
     COUNT,
@@ -54,7 +55,7 @@ class Settings:
         "many processes share (ingest.db)",
     )
     workers: int = _setting(
-        os.cpu_count() or 1,
+        usable_cores(),
         COUNT_OR_0,
         "worker processes; 0 is for a replica of a cluster (one for each core)",
     )
