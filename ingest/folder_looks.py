@@ -45,7 +45,7 @@ class FolderLooks:
         Return what `call`, a look at the folder `path`, returns.
 
         Raises:
-            NoAnswerError: it took longer than `seconds`, or earlier looks there still hang.
+            NoAnswerError: it timed out after `seconds`, or earlier looks there still hang.
             CatalogueError: no thread can be started.
         """
         place = _place(path)

@@ -162,7 +162,7 @@ class BatchScheduler:
             self._after = pending[-1].n
         known: Mapping[bytes, frozenset[tuple[int, int]]] = {}
         if self._record.request.skip_existing:
-            known = await catalogue.fingerprints([file.path for file in pending])
+            known = await catalogue.fingerprints([file.path for file in pending], self._record.root)
         self._queue.extend(
             BatchFile(file.n, file.path, known.get(file.path, frozenset()), file.size)
             for file in pending

@@ -167,9 +167,13 @@ class Catalogue(CatalogueReader, Protocol):
         """Return files without an outcome, numbered above `after`, ascending."""
 
     async def fingerprints(
-        self, paths: Sequence[bytes]
+        self, paths: Sequence[bytes], root: bytes | None = None
     ) -> Mapping[bytes, frozenset[tuple[int, int]]]:
-        """Return for each path the size and modification time (ns) with which it was last done."""
+        """
+        Return for each path the size and modification time (ns) with which it was last done.
+
+        With `root`, what sessions of another root did is not taken into account.
+        """
 
     async def record(
         self,

@@ -281,18 +281,27 @@ class SQLiteCatalogue:
 
         return await self._database.read(work)
 
-    async def fingerprints(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[tuple[int, int]]]:
-        """Return for each path the size and modification time (ns) with which it was last done."""
+    async def fingerprints(
+        self, paths: Sequence[bytes], root: bytes | None = None
+    ) -> dict[bytes, frozenset[tuple[int, int]]]:
+        """
+        Return for each path the size and modification time (ns) with which it was last done.
+
+        With `root`, not in a session of another root; of sessions that were pruned it is not known.
+        """
 
         def work(connection: sqlite3.Connection) -> dict[bytes, frozenset[tuple[int, int]]]:
             # One that was skipped was as it had been done before. So one row is read, however
             # often the file was ingested.
             query = (
                 "SELECT size, modified FROM found JOIN outcomes USING (key)"
-                " WHERE path = ? AND status != 'error' ORDER BY key DESC LIMIT 1"
+                f" LEFT JOIN sessions ON number = found.key / {FILES}"
+                " WHERE path = ? AND outcomes.status != 'error'"
+                " AND (root IS NULL OR root = coalesce(?, root)) ORDER BY found.key DESC LIMIT 1"
             )
             return {
-                path: frozenset(connection.execute(query, (path,)).fetchall()) for path in paths
+                path: frozenset(connection.execute(query, (path, root)).fetchall())
+                for path in paths
             }
 
         return await self._database.read(work)

@@ -38,7 +38,7 @@ class MemoryCatalogue:
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
-        self._done: dict[bytes, tuple[int, int]] = {}
+        self._done: dict[tuple[bytes, bytes], tuple[int, int]] = {}
         self._number = 0
         self._is_open = False
 
@@ -164,10 +164,13 @@ class MemoryCatalogue:
         return pending[:limit]
 
     async def fingerprints(
-        self, paths: Sequence[bytes]
+        self, paths: Sequence[bytes], root: bytes | None = None
     ) -> Mapping[bytes, frozenset[tuple[int, int]]]:
-        done = {path: self._done.get(path) for path in paths}
-        return {path: frozenset([known] if known else []) for path, known in done.items()}
+        known: dict[bytes, frozenset[tuple[int, int]]] = dict.fromkeys(paths, frozenset())
+        for (path, of), fingerprint in self._done.items():
+            if path in known and root in (None, of):
+                known[path] = frozenset([fingerprint])
+        return known
 
     async def record(
         self, number: int, outcomes: Sequence[OutcomeRecord], failed: Sequence[int], moment: float
@@ -180,7 +183,8 @@ class MemoryCatalogue:
         for record in records:
             entry.outcomes[record.n] = record._replace(path=entry.found[record.n])
             if record.status != "error" and record.size is not None and record.modified is not None:
-                self._done[entry.found[record.n]] = (record.size, record.modified)
+                place = (entry.found[record.n], entry.record.root)
+                self._done[place] = (record.size, record.modified)
         first = len(entry.errors) + 1
         for n, file in enumerate(failed, first):
             message = entry.outcomes[file].error or ""

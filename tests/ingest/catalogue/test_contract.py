@@ -260,6 +260,15 @@ async def test_unfinished_files_of_another_session_are_found_in_order(
             await catalogue.add_unfinished_files(new.number, "gone", 0, None, failed_too)
 
 
+async def test_file_of_another_root_is_not_known(make: Make) -> None:
+    """Two disks may have files of one name, size and time; each is read once."""
+    async with opened(make) as catalogue:
+        stored = await add(catalogue, "s", b"a")
+        await record(catalogue, stored, 1, "done")
+        assert await catalogue.fingerprints([b"a"], b"/root") == {b"a": {STAT}}
+        assert await catalogue.fingerprints([b"a"], b"/other") == {b"a": set()}
+
+
 async def test_file_is_known_by_what_it_was_done_as_last(make: Make) -> None:
     """An error makes no file known, and none that was known unknown; odd bytes do not hinder."""
     async with opened(make) as catalogue:
