@@ -8,14 +8,17 @@ ROOT ?= sample-files
 BIN = $(VENV)/bin
 MODULES = tests/node_modules
 
-.PHONY: run test help lint types unit page e2e faults bench clean
+# These say most of what the HTTP interface promises; any other of its tests may be added.
+CLUSTERED = $(addprefix tests/web/test_,$(addsuffix .py,process cancel status stream files long_poll))
+
+.PHONY: run test help lint types unit clustered page e2e faults bench clean
 
 run: $(VENV)/.run
 	@test "$(ROOT)" != sample-files || $(BIN)/python examples/sample_files.py sample-files
 	@test "$(ROOT)" != sample-files || echo "For something larger: ROOT=/usr/share make run"
 	@$(BIN)/ingest-stream --root "$(ROOT)" --host $(HOST) --port $(PORT)
 
-test: lint types unit page e2e
+test: lint types unit clustered page e2e
 
 help:
 	@echo "make run     serve sample files, or ROOT=/some/dir; HOST and PORT can be given, too"
@@ -35,6 +38,9 @@ unit: $(VENV)/.test
 	$(BIN)/coverage erase
 	PYTHONASYNCIODEBUG=1 $(BIN)/coverage run -m pytest -m "not e2e"
 	$(BIN)/coverage report
+
+clustered: $(VENV)/.test
+	TEST_FORM=cluster $(BIN)/python -m pytest -n 2 $(CLUSTERED)
 
 page: $(MODULES)/.installed
 	node --test tests/page/*.test.js

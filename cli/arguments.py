@@ -9,6 +9,8 @@ from ingest import Settings, __version__
 COMMANDS: Mapping[str, str] = {
     "serve": "Serve over HTTP until SIGINT or SIGTERM.",
     "run": "Ingest one directory without a server and show its progress.",
+    "worker": "Process files of a cluster's sessions until SIGINT or SIGTERM.",
+    "migrate": "Bring the schema of a cluster's database up to date.",
     "watch": "Follow a session on a server and show its progress.",
 }
 """The commands, each with its help."""
@@ -18,6 +20,17 @@ MAX_PORT = 65_535
 RUN_SETTINGS = (
     "database", "workers", "processor", "verify", "max_pixels", "file_timeout", "min_interval",
 )  # fmt: skip
+WORKER_SETTINGS = (
+    "root",
+    "database",
+    "workers",
+    "processor",
+    "verify",
+    "max_pixels",
+    "file_timeout",
+    "retention",
+)
+MIGRATE_SETTINGS = ("database",)
 WATCH_SETTINGS = ("token",)
 
 
@@ -52,7 +65,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"ingest-stream {__version__}")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, add in (("serve", _add_serve), ("run", _add_run), ("watch", _add_watch)):
+    for name, add in (
+        ("serve", _add_serve),
+        ("run", _add_run),
+        ("worker", _add_worker),
+        ("migrate", _add_migrate),
+        ("watch", _add_watch),
+    ):
         add(commands.add_parser(name, help=COMMANDS[name], description=COMMANDS[name]))
     return made
 
@@ -68,12 +87,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         default="",
         help="URL prefix behind a proxy (none)",
     )
-    parser.add_argument(
-        "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
-    )
-    parser.add_argument(
-        "--log-format", default="text", choices=("text", "json"), help="a line of JSON each (text)"
-    )
+    _add_log(parser)
     _add_settings(parser, tuple(Settings.explained()))
 
 
@@ -112,6 +126,25 @@ def _add_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", help="a session's page, or its stream_url")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each snapshot")
     _add_settings(parser, WATCH_SETTINGS)
+
+
+def _add_worker(parser: argparse.ArgumentParser) -> None:
+    _add_log(parser)
+    parser.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
+    _add_settings(parser, WORKER_SETTINGS)
+
+
+def _add_migrate(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser, MIGRATE_SETTINGS)
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(info)"
+    )
+    parser.add_argument(
+        "--log-format", default="text", choices=("text", "json"), help="a line of JSON each (text)"
+    )
 
 
 def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ingest import Settings, SettingsError
@@ -17,6 +17,12 @@ def settings_of(flags: Mapping[str, str | None]) -> Settings:
     """
     given = {f"INGEST_{name.upper()}": value for name, value in flags.items() if value is not None}
     return Settings.from_env({**os.environ, **given})
+
+
+def environment_of(flags: Mapping[str, str | None], names: Sequence[str]) -> dict[str, str]:
+    """Return the flags that were given, of those `names`, as variables for a child process."""
+    given = {name: flags.get(name) for name in names}
+    return {f"INGEST_{name.upper()}": value for name, value in given.items() if value is not None}
 
 
 def value_of(name: str, flag: str | None) -> str | None:

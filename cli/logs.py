@@ -36,3 +36,5 @@ def set_up_log(level: str, *, as_json: bool) -> None:
     text = DefaultFormatter(TEXT_FORMAT, use_colors=sys.stderr.isatty())
     handler.setFormatter(JsonFormatter() if as_json else text)
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    if level != "debug":
+        logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it reports each job

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cli.arguments import parse
+from cli.clustered import migrate, worker
 from cli.messages import warn
 from cli.run import run
 from cli.serve import serve
@@ -23,7 +24,7 @@ BROKEN_PIPE = 141
 """The exit status that shells give to a command whose reader left: 128 + SIGPIPE."""
 
 COMMANDS: Mapping[str, Callable[[dict[str, Any]], int]] = MappingProxyType(
-    {"serve": serve, "run": run, "watch": watch}
+    {"serve": serve, "run": run, "worker": worker, "migrate": migrate, "watch": watch}
 )
 
 

@@ -13,6 +13,7 @@ from cli.environment import settings_of, state_database, value_of
 from cli.messages import warn
 from cli.summary import summarize
 from ingest import IngestError, Settings, SettingsError
+from ingest.setting_types import DATABASE_SCHEMES
 from web import Application, create_app
 
 FIELDS = ("pattern", "exclude", "one_file_system", "max_files", "skip_existing")
@@ -36,6 +37,11 @@ def run(flags: dict[str, Any]) -> int:
     flags["root"] = flags.pop("directory")
     fields["exclude"] += _own(report, flags["root"])
     database = value_of("database", flags["database"])
+    if database is not None and database.startswith(DATABASE_SCHEMES):
+        raise SettingsError(
+            "INGEST_DATABASE (--database) is the URL of a shared database, whose workers run the "
+            "files; `run` takes a file: name one with --database"
+        )
     settings = settings_of({**flags, "database": database or state_database(flags["root"])})
     try:
         return asyncio.run(ingest_directory(settings, fields, as_json=as_json, report=report))

@@ -9,10 +9,12 @@ from typing import Any
 
 import uvicorn
 
-from cli.environment import settings_of
+from cli.arguments import WORKER_SETTINGS
+from cli.environment import environment_of, settings_of
 from cli.logs import set_up_log
 from cli.messages import warn
 from cli.start_message import start_message
+from cli.worker_child import WorkerChild
 from ingest import SettingsError
 from ingest.execution.select import check_settings
 from sse.uvicorn_protocol import bounded, raise_file_limit
@@ -53,7 +55,8 @@ def serve(flags: dict[str, Any]) -> int:
         SettingsError: a setting cannot be used, or the address is not free.
     """
     server_options = {name: flags.pop(name) for name in SERVER_FLAGS}
-    as_json = flags.pop("log_format") == "json"
+    log_format = flags.pop("log_format")
+    as_json = log_format == "json"
     settings = settings_of(flags)
     check_settings(settings)
     host = server_options["host"]
@@ -76,8 +79,14 @@ def serve(flags: dict[str, Any]) -> int:
         **server_options,
     )
     server = Server(config, prints_start=not as_json, has_token=has_token)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
-        server.run()
+    log = ("--log-level", server_options["log_level"], "--log-format", log_format)
+    with contextlib.ExitStack() as cleanup:
+        if settings.clustered and settings.workers:
+            child = WorkerChild(log, environment_of(flags, WORKER_SETTINGS))
+            cleanup.callback(child.stop)
+            child.start()
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
+            server.run()
     return 0 if server.started else NOT_STARTED
 
 

@@ -111,9 +111,9 @@ class Mark(NamedTuple):
 class RateMeter:
     """The rate of files and bytes over the last seconds; it falls while nothing is reached."""
 
-    def __init__(self) -> None:
-        self._begun: Mark | None = None
-        self._marks: deque[Mark] = deque()
+    def __init__(self, begun: Mark | None = None, marks: Iterable[Mark] = ()) -> None:
+        self._begun = begun
+        self._marks = deque(marks)
 
     def begin(self, mark: Mark) -> None:
         """Start to measure."""

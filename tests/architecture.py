@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 LAYERS = {
     "sse": frozenset[str](),
     "ingest": frozenset[str](),
-    "web": frozenset({"ingest", "sse"}),
-    "cli": frozenset({"ingest", "sse", "web"}),
+    "cluster": frozenset({"ingest", "sse"}),
+    "web": frozenset({"cluster", "ingest", "sse"}),
+    "cli": frozenset({"cluster", "ingest", "sse", "web"}),
     "app": frozenset({"cli", "web"}),
 }
 """What each part may import besides itself."""
@@ -29,6 +30,7 @@ NARROW = {
 REQUIREMENTS = {
     "sse": frozenset[str](),
     "ingest": frozenset({"orjson"}),
+    "cluster": frozenset({"orjson", "procrastinate", "psycopg", "psycopg_pool"}),
     "web": frozenset({"orjson"}),
     "cli": frozenset({"uvicorn"}),
     "app": frozenset[str](),
@@ -44,6 +46,8 @@ EXTRAS = {
     "ingest/builtin/charsets.py": frozenset({"charset_normalizer"}),
     "cli/bar.py": frozenset({"rich"}),
     "web/metrics.py": frozenset({"prometheus_client"}),
+    "web/clustered.py": frozenset({"cluster"}),
+    "cli/clustered.py": frozenset({"cluster"}),
 }
 """The one module that wraps each optional extra; there alone an import may stand in a function."""
 

@@ -19,7 +19,7 @@ from tests.support.server import DEADLINE, RUNNING, until
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("cli", "ingest", "sse", "web")
+PACKAGES = ("cli", "cluster", "ingest", "sse", "web")
 BUILD_SECONDS = 120
 
 

@@ -20,13 +20,14 @@ from ingest.outcome import AsyncProcessor, Processor
 from ingest.settings import Settings
 from sse.types import Headers, Receive, Scope, Send
 from web import response as responses
+from web.clustered import choose_sessions
 from web.errors import ClientGoneError, HTTPError, UnavailableError
 from web.lifecycle import Lifecycle, Running
 from web.request import Request, clean_for_log, readings, with_slash
 from web.response import Response
 from web.routes import RETRY_AFTER
 from web.service import Service
-from web.sessions import LocalSessions, Sessions
+from web.sessions import Sessions
 from web.sign_in import sign_in
 
 logger = logging.getLogger("web")
@@ -144,10 +145,13 @@ def create_app(
         sessions: returns the sessions, instead of those of this process; the arguments before,
             other than `settings`, are then not used.
 
+    With the URL of a shared database in the settings, sessions are run by the workers of a cluster,
+    which take the processor from their own settings: none of these arguments can be given then.
+
     """
     given = Settings.from_env if settings is None else settings
     make_settings = given if callable(given) else lambda: given
-    local = partial(
-        LocalSessions, process=process, executor=executor, catalogue=catalogue, backend=backend
+    chosen = partial(
+        choose_sessions, process=process, executor=executor, catalogue=catalogue, backend=backend
     )
-    return Application(Lifecycle(make_settings, sessions or local))
+    return Application(Lifecycle(make_settings, sessions or chosen))

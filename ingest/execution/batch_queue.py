@@ -41,6 +41,11 @@ class BatchQueue:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._alone)
 
+    @property
+    def runs_alone(self) -> bool:
+        """Whether files of a lost batch wait to run alone."""
+        return bool(self._alone)
+
     def extend(self, files: Iterable[BatchFile]) -> None:
         """Add files to the end."""
         self._waiting.extend(files)

@@ -13,6 +13,7 @@ from random import Random, SystemRandom
 from types import MappingProxyType
 
 from tests.faults.clients import ages_and_limits, read_badly
+from tests.faults.cluster import kill_cluster
 from tests.faults.disk import fill_disk, harm_catalogue
 from tests.faults.kills import kill_at_random
 from tests.faults.memory import many_events, many_files
@@ -38,6 +39,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "overload": overload,
         "files": many_files,
         "events": many_events,
+        "cluster": kill_cluster,
     }
 )
 

@@ -30,8 +30,16 @@ class Audit:
 
 
 def audit(server: Server, session_id: str, tree: Tree) -> Audit:
+    """Compare all that is known of a finished session, and what is on disk of it."""
+    found = compare(server, session_id, tree)
+    with closing(copy(server.database)) as connection:
+        _look_at_disk(found, connection, server.snapshot(session_id))
+    return found
+
+
+def compare(server: Server, session_id: str, tree: Tree) -> Audit:
     """
-    Compare all that is known of a finished session.
+    Compare what the service says of a finished session with its tree.
 
     A completed session has each file of the tree once, with the outcome that it deserves; a
     cancelled or failed one has no file twice, and exactly as many as it counted.
@@ -51,8 +59,6 @@ def audit(server: Server, session_id: str, tree: Tree) -> Audit:
             found.wrong.append(f"{record['file']} is {record['status']}: {record['error']}")
     _compare_counts(found, snapshot, records)
     _compare_errors(found, server, session_id, records)
-    with closing(copy(server.database)) as connection:
-        _look_at_disk(found, connection, snapshot)
     return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from asgiref.testing import ApplicationCommunicator as UntypedCommunicator
 
 from ingest import Settings
 from sse import Event, Parser
+from tests.support.clustered import WorkedSessions, is_clustered
 from web import Application, create_app
 
 T = TypeVar("T")
@@ -216,7 +218,10 @@ def make_app(folder: Path, process: Any = at_once, files: int = 3, **settings: A
     for n in range(files):
         (root / f"{n}.txt").write_text(str(n))
     given = {"root": root, "database": folder / "ingest.db", "workers": 1, "min_interval": 0}
-    return create_app(Settings(**{**given, **settings}), process=process)
+    made = Settings(**{**given, **settings})
+    if is_clustered():
+        return create_app(made, sessions=partial(WorkedSessions, process=process))
+    return create_app(made, process=process)
 
 
 @contextlib.asynccontextmanager

@@ -92,6 +92,7 @@ async def test_list_has_the_newest_first(tmp_path: Path) -> None:
         gate.open()
 
 
+@pytest.mark.embedded
 def test_session_that_ends_under_the_list_stays_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ async def test_stream_has_its_headers_and_the_guards(tmp_path: Path) -> None:
         await stream.snapshots()
 
 
+@pytest.mark.embedded
 async def test_stream_tells_each_change_and_ends(tmp_path: Path) -> None:
     """With no interval every file is published; counts never go back; the end ends the stream."""
     async with serving(tmp_path, (gate := Gate()).process) as client:
@@ -180,6 +181,7 @@ async def test_stream_too_many_is_refused(tmp_path: Path) -> None:
         assert (await client.stream(session_id)).status == 200
 
 
+@pytest.mark.embedded
 async def test_client_that_leaves_is_forgotten_at_once(tmp_path: Path) -> None:
     """A client that goes away is noticed with no frame sent, and its tasks are gone."""
     async with serving(tmp_path, Gate().process) as client:

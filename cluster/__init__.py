@@ -1,0 +1,1 @@
+"""The clustered form: sessions that many processes share in one PostgreSQL database."""
