@@ -11,17 +11,23 @@ MODULES = tests/node_modules
 # These say most of what the HTTP interface promises; any other of its tests may be added.
 CLUSTERED = $(addprefix tests/web/test_,$(addsuffix .py,process cancel status stream files long_poll))
 
-.PHONY: run test help lint types unit clustered page e2e faults bench clean
+.PHONY: run cluster test help lint types unit clustered page e2e faults bench clean
 
 run: $(VENV)/.run
 	@test "$(ROOT)" != sample-files || $(BIN)/python examples/sample_files.py sample-files
 	@test "$(ROOT)" != sample-files || echo "For something larger: ROOT=/usr/share make run"
 	@$(BIN)/ingest-stream --root "$(ROOT)" --host $(HOST) --port $(PORT)
 
+# PostgreSQL and nginx have to be installed; ROOT as for `run`.
+cluster: $(VENV)/.cluster
+	@test "$(ROOT)" != sample-files || $(BIN)/python examples/sample_files.py sample-files
+	@$(BIN)/python examples/cluster.py "$(ROOT)" $(PORT)
+
 test: lint types unit clustered page e2e
 
 help:
 	@echo "make run     serve sample files, or ROOT=/some/dir; HOST and PORT can be given, too"
+	@echo "make cluster two replicas and two workers on this machine, over a PostgreSQL of their own"
 	@echo "make test    all tests: lint, types, unit, page (Node), e2e (Chromium, nginx, ...)"
 	@echo "make faults  kill it, starve it, poison it: half an hour, docs/reliability.md"
 	@echo "make bench   measure it beside others: half an hour, docs/benchmarks.md"
@@ -69,6 +75,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python setup.cfg
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast,media]'
+	@touch $@
+
+$(VENV)/.cluster: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast,media,cluster]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run tests/requirements.txt

@@ -130,7 +130,9 @@ def test_image_has_every_package() -> None:
     }
     modules = {f"{name}.py" for name in setup["options"]["py_modules"].split()}
     assert packages | modules | {"setup.cfg", "pyproject.toml"} <= sources
-    extras = set(re.findall(r"/source\[([a-z,]+)\]", DOCKERFILE.read_text())[0].split(","))
+    extras = set(
+        re.findall(r"^ARG EXTRAS=([a-z,]+)$", DOCKERFILE.read_text(), re.MULTILINE)[0].split(",")
+    )
     assert extras <= set(setup["options.extras_require"])
 
 
