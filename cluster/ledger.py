@@ -75,6 +75,7 @@ class Ledger:
             if made.session.status is not Status.STARTING:
                 raise StaleFinderError("all files of the session are found already")
             made.find_epoch += 1
+            made.session.wait(None, made.now)
         return made.find_epoch
 
     async def add_found(
@@ -142,6 +143,7 @@ class Ledger:
         range of `next_files` is handed out, unless it is None.
         """
         async with self._change(number) as made:
+            made.session.wait(None, made.now)
             new = await rows.record(made, outcomes, sizes, seconds)
             for file, progress in under_way.items():
                 _show_progress(made, file, progress)
@@ -162,6 +164,11 @@ class Ledger:
         async with self._change(number) as made:
             for low, high in ranges:
                 await self._jobs.add_range(made.connection, made.turn(low, high))
+
+    async def wait(self, number: int, reason: str) -> None:
+        """Show why a session does not go on, until a worker finds or records files of it."""
+        async with self._change(number) as made:
+            made.session.wait(reason, made.now)
 
     async def widen(self, number: int, ranges: int) -> None:
         """Queue further ranges, for workers that find none."""

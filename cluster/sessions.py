@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.change import SessionEndedError
 from cluster.database import Database
 from cluster.feed import Feed
 from cluster.jobs import JobQueue
@@ -37,6 +38,9 @@ logger = logging.getLogger("cluster")
 
 CONNECTIONS = 3
 """Connections of a replica in its pool; one more listens for wake-ups."""
+
+NO_WORKER = "no worker is alive; start one with `ingest-stream worker`"
+"""Why a session waits, as its snapshot shows it."""
 
 COUNT_SECONDS = 2.0
 """Seconds between two counts of the cluster's sessions and workers."""
@@ -71,6 +75,7 @@ class ClusterSessions:
         self._cleanup = contextlib.AsyncExitStack()
         self._counts = Counts({}, 0)
         self._recount = asyncio.Event()
+        self._waiting: set[int] = set()
         self.errors_after = self._queries.errors_after
         self.files = self._queries.files
         self.outcome = self._queries.outcome
@@ -182,7 +187,21 @@ class ClusterSessions:
                     "SELECT status, count(*) FROM progress WHERE NOT terminal GROUP BY status"
                 )
                 running = {str(status): 0 for status in Status if not status.terminal}
-                self._counts = Counts(running | dict(rows), await self._jobs.workers())
+                workers = await self._jobs.workers()
+                if workers:
+                    self._waiting.clear()
+                elif not self._counts.workers:  # none at the last count either
+                    await self._show_waiting()
+                self._counts = Counts(running | dict(rows), workers)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(COUNT_SECONDS):
                     await self._recount.wait()
+
+    async def _show_waiting(self) -> None:
+        """Show in each session that runs that no worker is alive, once."""
+        rows = await self._database.fetch("SELECT session FROM progress WHERE NOT terminal")
+        for (number,) in rows:
+            if number not in self._waiting:
+                self._waiting.add(number)
+                with contextlib.suppress(SessionEndedError):
+                    await self._ledger.wait(number, NO_WORKER)

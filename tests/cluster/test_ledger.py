@@ -326,3 +326,13 @@ async def test_frames_are_announced_in_the_order_of_their_versions(database: str
     assert [frame.version for frame in one.announced] == [1, 2, 3, 4, 5]
     assert one.announced[-1] == last
     assert [frame.terminal for frame in one.announced] == [False] * 4 + [True]
+
+
+async def test_session_waits_until_a_worker_records_files_of_it(database: str) -> None:
+    """Watchers see why nothing happens, and that it goes on."""
+    async with cluster_in(database, RecordedJobs()) as one:
+        session_id, number = await one.processing(3)
+        await one.ledger.wait(number, "no worker is alive")
+        assert (await one.snapshot(session_id))["waiting"] == "no worker is alive"
+        await one.ledger.record(number, done([1]))
+        assert (await one.snapshot(session_id))["waiting"] is None
