@@ -21,7 +21,7 @@ run: $(VENV)/.run
 # PostgreSQL and nginx have to be installed; ROOT as for `run`.
 cluster: $(VENV)/.cluster
 	@test "$(ROOT)" != sample-files || $(BIN)/python examples/sample_files.py sample-files
-	@$(BIN)/python examples/cluster.py "$(ROOT)" $(PORT)
+	@$(BIN)/python examples/local_cluster.py "$(ROOT)" $(PORT)
 
 test: lint types unit clustered page e2e
 

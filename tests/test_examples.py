@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = (ROOT / "docs" / "embedding.md").read_text("utf-8")
 
-COMMANDS = {ROOT / "examples" / name for name in ("sample_files.py", "cluster.py")}
+COMMANDS = {ROOT / "examples" / name for name in ("sample_files.py", "local_cluster.py")}
 """What `make` runs: not code for a host."""
 
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - COMMANDS)

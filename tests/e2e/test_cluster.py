@@ -32,7 +32,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     plant(tmp_path, "tree", 300)
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "examples/cluster.py", str(tmp_path), str(port)],
+        [sys.executable, "examples/local_cluster.py", str(tmp_path), str(port)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,

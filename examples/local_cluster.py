@@ -1,7 +1,7 @@
 """
 A cluster on one machine, to try it: PostgreSQL, two replicas behind nginx, and two workers.
 
-    python examples/cluster.py [ROOT] [PORT]
+    python examples/local_cluster.py [ROOT] [PORT]
 
 It needs PostgreSQL and nginx (Debian: `apt-get install postgresql nginx`) and the extra `cluster`.
 All of it lives in a temporary folder, and ends with Ctrl-C.
