@@ -20,7 +20,8 @@ FILES_LIMIT = 500
 FILES_LISTED = 100
 """Files in a page where no limit is given."""
 
-MEDIA_TYPE = re.compile(r"[^\s/*\0]+/(\*|[^\s/*\0]+)")
+MEDIA_TYPE = re.compile(r"[!-)+-.0-~]+/(\*|[!-)+-.0-~]+)")
+"""Printable ASCII but for the two that have a meaning here: more than RFC 6838 allows."""
 
 
 def session_filter(query: Mapping[str, str]) -> SessionFilter:
