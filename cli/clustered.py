@@ -11,9 +11,6 @@ from cli.logs import set_up_log
 from ingest import IngestError, Settings, SettingsError
 from ingest.execution.select import check_settings
 
-FAILED = 3
-"""The exit status of a worker that could not start; the log has the reason."""
-
 
 def worker(flags: dict[str, Any]) -> int:
     """

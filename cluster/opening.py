@@ -1,8 +1,6 @@
-"""Opening and migrating the database, and stopping tasks: for every process of a cluster."""
+"""Opening and migrating the database, for every process of a cluster."""
 
-import asyncio
 import contextlib
-from typing import Any
 
 from cluster import migrations, schema
 from cluster.database import Database
@@ -33,9 +31,3 @@ async def migrate(url: str) -> int:
     database = Database(url, 1)
     async with await database.connect(seconds=1.0) as connection:
         return await schema.migrate(connection, migrations.load())
-
-
-async def stop(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end."""
-    task.cancel()
-    await asyncio.wait([task])

@@ -30,6 +30,7 @@ from cluster.change import FileRange, SessionEndedError
 from cluster.ledger import Ledger
 from cluster.reader import LedgerReader, PendingFiles, SessionJob
 from cluster.roots import RootDiffersError, check_root
+from cluster.tasks import stop
 from ingest.context import SessionInfo
 from ingest.errors import CatalogueError
 from ingest.execution.batch import BatchFile, BatchResult, FileProgress, failure
@@ -172,7 +173,8 @@ class RangeJob:
             halves = [(left[0].n, left[middle - 1].n), (left[middle].n, left[-1].n)]
         if pending.following:
             halves.append((pending.following, files.high))
-        await _patiently(self._ledger.split, number, halves)
+        if halves:
+            await _patiently(self._ledger.split, number, halves)
 
 
 class RangeRun:
@@ -236,7 +238,7 @@ class RangeRun:
             await asyncio.shield(asyncio.create_task(self._give_back(work)))
             raise
         finally:
-            await _stop(ended, recorder, work)
+            await stop(ended, recorder, work)
 
     async def _process(self) -> None:
         await self._run_batches(is_last_look=False)
@@ -288,23 +290,25 @@ class RangeRun:
 
     async def _hand_on(self) -> None:
         """Return to the queue what is not begun, or else queue the session's next range."""
-        missing, self._missing = self._missing, []
-        rest = self._left()
-        self._missing = missing
+        rest = self._numbers(self._queue.take_all())
         took = max(self._clock() - self._begun, 0.001)
         size = int(self._finished / took * AIM_SECONDS)
         await self._record(rest=rest, next_files=max(1, min(size, RANGE_FILES)))
         self._handed_on = True
 
     def _left(self) -> tuple[int, int] | None:
-        """Return the first and last number of the files that are to be given back, if any are."""
-        numbers = [file.n for file in (*self._batch, *self._queue.take_all(), *self._missing)]
+        """Return the first and last number of the files without an outcome, if there are any."""
+        return self._numbers([*self._batch, *self._queue.take_all(), *self._missing])
+
+    def _numbers(self, files: Sequence[BatchFile]) -> tuple[int, int] | None:
+        """Return the first and last number of `files` and of those that were not read."""
+        numbers = [file.n for file in files]
         if self._following is not None and not self._handed_on:
             numbers += [self._following, self._files.high]
         return (min(numbers), max(numbers)) if numbers else None
 
     async def _give_back(self, work: asyncio.Task[None]) -> None:
-        await _stop(work)
+        await stop(work)
         with contextlib.suppress(SessionEndedError):
             await self._record(rest=self._left())
 
@@ -356,9 +360,3 @@ async def _patiently(call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
             return await call(*arguments)
         except CatalogueError:
             await asyncio.sleep(RETRY_SECONDS)
-
-
-async def _stop(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

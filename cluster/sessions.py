@@ -20,12 +20,13 @@ from cluster.database import Database
 from cluster.feed import Feed
 from cluster.jobs import JobQueue
 from cluster.ledger import Ledger
-from cluster.opening import open_database, stop
+from cluster.opening import open_database
 from cluster.reader import LedgerReader
 from cluster.starter import Place, SessionStarter
+from cluster.tasks import stop
 from cluster.wakeups import WakeUpListener, WakeUpSender
 from ingest.catalogue.records import ALL_SESSIONS, SessionFilter
-from ingest.errors import CatalogueError, InvalidRequestError
+from ingest.errors import CatalogueError
 from ingest.execution.select import check_settings
 from ingest.manager import FILE_THREADS, SessionStatistics
 from ingest.queries import SessionQueries
@@ -137,7 +138,7 @@ class ClusterSessions:
         if request.retry_of is None:
             directory = await self._queries.resolve(request.directory)
         else:
-            await self._check_retry(request.retry_of, root)
+            await self._queries.check_retry(request.retry_of)
         status = await asyncio.get_running_loop().run_in_executor(
             self._threads, os.stat, self._root
         )
@@ -166,17 +167,6 @@ class ClusterSessions:
         """Return a page of snapshots, the newest first, and the number to begin the next before."""
         records, following = await self._queries.newest(wanted)
         return [record.snapshot for record in records if record.snapshot], following
-
-    async def _check_retry(self, session_id: str, root: bytes) -> None:
-        record = await self._queries.session(session_id)
-        if not record.status.terminal:
-            raise InvalidRequestError(
-                {"retry_of": f"session {session_id!r} is still running; wait or cancel it first"}
-            )
-        if record.root != root:
-            raise InvalidRequestError(
-                {"retry_of": f"session {session_id!r} belongs to another ingest root"}
-            )
 
     async def _count(self) -> None:
         """Count sessions and workers until cancelled: often, and after each start."""

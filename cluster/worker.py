@@ -26,10 +26,11 @@ from cluster.find import FindJob
 from cluster.jobs import STOP_SECONDS, JobQueue
 from cluster.ledger import Ledger
 from cluster.maintenance import Maintenance
-from cluster.opening import open_database, stop
+from cluster.opening import open_database
 from cluster.ranges import RangeJob
 from cluster.reader import LedgerReader
 from cluster.roots import RootDiffersError, check_root, look_at_root
+from cluster.tasks import stop
 from cluster.wakeups import WakeUpListener, WakeUpSender
 from ingest.errors import CatalogueError, ExecutorError, IngestError
 from ingest.execution.protocol import Backend

@@ -17,7 +17,7 @@ from ingest.catalogue.records import (
     SessionFilter,
     SessionRecord,
 )
-from ingest.errors import NoAnswerError, NotFoundError
+from ingest.errors import InvalidRequestError, NoAnswerError, NotFoundError
 from ingest.folder_looks import FolderLooks
 from ingest.listing import FolderList, LookControl, count_files, list_folders
 from ingest.outcome import OutcomeRecord
@@ -81,6 +81,24 @@ class SessionQueries:
                 "start the service with that root to resume it"
             )
         return record
+
+    async def check_retry(self, session_id: str) -> None:
+        """
+        Check that the files of a session can be retried.
+
+        Raises:
+            NotFoundError: no session has this id.
+            InvalidRequestError: it still runs, or has another root.
+        """
+        record = await self.session(session_id)
+        if not record.status.terminal:
+            raise InvalidRequestError(
+                {"retry_of": f"session {session_id!r} is still running; wait or cancel it first"}
+            )
+        if record.root != self._root:
+            raise InvalidRequestError(
+                {"retry_of": f"session {session_id!r} belongs to another ingest root"}
+            )
 
     async def newest(self, wanted: SessionFilter) -> tuple[list[SessionRecord], int | None]:
         """

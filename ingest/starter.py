@@ -79,7 +79,7 @@ class SessionStarter:
         if request.retry_of is None:
             directory = await self._queries.resolve(request.directory)
         else:
-            await self._check_retry(request.retry_of)
+            await self._queries.check_retry(request.retry_of)
         session = Session(secrets.token_urlsafe(12), time.time(), request=request)
         record = await self._catalogue.add_session(
             session.id, request, self._root, directory, session.start_time, key
@@ -89,17 +89,6 @@ class SessionStarter:
         else:  # another process recorded the same key first
             self._check_same(record, request)
         return record.id
-
-    async def _check_retry(self, session_id: str) -> None:
-        record = await self._queries.session(session_id)
-        if not record.status.terminal:
-            raise InvalidRequestError(
-                {"retry_of": f"session {session_id!r} is still running; wait or cancel it first"}
-            )
-        if record.root != self._root:
-            raise InvalidRequestError(
-                {"retry_of": f"session {session_id!r} belongs to another ingest root"}
-            )
 
     def _check_same(self, earlier: SessionRecord, request: IngestRequest) -> None:
         if earlier.request != request or earlier.root != self._root:
